@@ -1,0 +1,57 @@
+# Everything here is a plain go command; nothing but Go has to be installed.
+
+GO    ?= go
+PKG   ?= ./...
+TIME  ?= 30s
+KILLS ?= 200
+COUNT ?= 20
+TOOL   = $(GO) tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: ## All that a change has to pass
+	.ci/run
+
+.PHONY: test
+test: ## Run the tests
+	$(GO) test $(PKG)
+
+.PHONY: race
+race: ## Run the tests with the race detector, shuffled
+	$(GO) test -race -shuffle=on -timeout 20m $(PKG)
+
+.PHONY: lint
+lint: ## Run go vet and golangci-lint
+	$(GO) vet $(PKG)
+	$(TOOL) golangci-lint run $(PKG)
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(TOOL) golangci-lint fmt
+
+.PHONY: bench
+bench: ## Run the benchmarks of PKG
+	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for TIME (30s)
+	@$(GO) test -list '^Fuzz' $(PKG) | awk ' \
+		/^Fuzz/ { names[n++] = $$1 } \
+		/^ok/   { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package name; do \
+		echo "== $$package $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(TIME) "$$package" || exit 1; \
+	done
+
+.PHONY: crash
+crash: ## Kill real crawls KILLS (200) times and compare what they end with
+	$(GO) test -count 1 -timeout 60m ./internal/crashtest -run Kill -kills $(KILLS)
+
+.PHONY: torture
+torture: ## Repeat the fault and kill tests COUNT (20) times with the race detector
+	$(GO) test -race -shuffle=on -count $(COUNT) -timeout 120m -run 'Crash|Kill|Fault|Random|Conformance' $(PKG)
