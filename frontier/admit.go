@@ -1,0 +1,264 @@
+package frontier
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Admit gives an outcome its place in the order. It blocks while two groups wait
+// for the disk. If a change of state fails, nothing of the outcome is kept, the
+// lease stays valid, and the error is an [*UpdateError].
+func (f *Frontier) Admit(ctx context.Context, o *Outcome) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.err == nil && f.open.full(&f.opts) {
+		f.room.Wait()
+	}
+	switch {
+	case f.err != nil:
+		return f.err
+	case o.Lease == nil && o.State != Done:
+		return errNoLease
+	case o.Lease != nil && o.Lease.void:
+		return ErrVoid
+	}
+	states, err := f.update(ctx, o.Updates)
+	if err != nil {
+		return err
+	}
+	now := f.now()
+	f.open.begin(now)
+	if err := f.take(ctx, o, now); err != nil {
+		f.fail(err)
+		return err
+	}
+	f.open.add(states)
+	f.open.add(o.Values)
+	if f.open.ripe(&f.opts) {
+		f.kickCommitter()
+	}
+	f.wake()
+	return f.err
+}
+
+// An UpdateError says which change of state could not be made.
+type UpdateError struct {
+	Key string
+	Err error
+}
+
+func (e *UpdateError) Error() string { return fmt.Sprintf("update state %q: %v", e.Key, e.Err) }
+
+// Unwrap returns the cause.
+func (e *UpdateError) Unwrap() error { return e.Err }
+
+// update works out the new values without changing anything yet.
+func (f *Frontier) update(ctx context.Context, updates []Update) ([]Value, error) {
+	var values []Value
+	at := map[string]int{}
+	for _, u := range updates {
+		i, again := at[u.Key]
+		if !again {
+			old, err := f.value(ctx, KindState, u.Key)
+			if err != nil {
+				return nil, err
+			}
+			i = len(values)
+			at[u.Key] = i
+			values = append(values, Value{Kind: KindState, Key: u.Key, Data: old})
+		}
+		data, err := u.Apply(values[i].Data)
+		if err != nil {
+			return nil, &UpdateError{Key: u.Key, Err: err}
+		}
+		values[i].Data = data
+	}
+	return values, nil
+}
+
+// take moves the outcome's task to its next state and keeps what it found. An
+// error from here on means that the store cannot be read.
+func (f *Frontier) take(ctx context.Context, o *Outcome, now time.Time) error {
+	var kept Admitted
+	if o.State == Done || o.State == Failed {
+		if err := f.keep(ctx, o, now, &kept); err != nil {
+			return err
+		}
+	}
+	f.books.Seeds += o.Seeds
+	f.books.Seeded = f.books.Seeded || o.Seeded
+	if o.Lease != nil {
+		f.finish(ctx, o, now)
+	}
+	if o.Apply != nil {
+		o.Apply(kept)
+	}
+	return nil
+}
+
+// keep admits new tasks and items.
+func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Admitted) error {
+	fps := make([]Fingerprint, 0, len(o.Links)+len(o.Items))
+	for i := range o.Links {
+		fps = append(fps, o.Links[i].Fingerprint)
+	}
+	for i := range o.Items {
+		if o.Items[i].Once != nil {
+			fps = append(fps, *o.Items[i].Once)
+		}
+	}
+	fresh := make([]bool, len(fps))
+	if err := f.unseen(ctx, fps, fresh); err != nil {
+		return fmt.Errorf("look up fingerprints: %w", err)
+	}
+	for i := range o.Links {
+		if !fresh[i] && !o.Links[i].Unfiltered {
+			kept.DuplicateLinks++
+			continue
+		}
+		kept.Links++
+		f.enqueue(ctx, &o.Links[i], now)
+	}
+	once := fresh[len(o.Links):]
+	for _, item := range o.Items {
+		if item.Once != nil {
+			isNew := once[0]
+			once = once[1:]
+			if !isNew {
+				kept.DuplicateItems++
+				continue
+			}
+		}
+		kept.Items++
+		f.open.line(item.Line)
+		f.books.Items++
+		f.books.ItemBytes += int64(len(item.Line)) + 1
+	}
+	return nil
+}
+
+// enqueue appends a task to its host's queue with a new place in the order.
+func (f *Frontier) enqueue(ctx context.Context, t *Task, now time.Time) {
+	t.State, t.Rank, t.Due = Pending, rank(t), time.Time{}
+	t.Seq = f.books.NextSeq
+	f.books.NextSeq++
+	f.books.Pending++
+	f.count(t, 1)
+	h := f.host(t.Host)
+	h.level(t.Rank).push(*t, &f.windows)
+	f.open.put(*t)
+	f.open.touch(h)
+	if h.place == nowhere || h.place == ready && t.Rank < h.rank {
+		f.settleHost(ctx, h, now)
+	}
+}
+
+// finish ends a lease.
+func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
+	lease, h := o.Lease, o.Lease.host
+	key := lease.Key
+	f.release(lease)
+	if o.Unfetched && h.slots == 0 {
+		h.nextAt = lease.before
+	}
+	if o.HostWait > 0 {
+		h.nextAt = later(h.nextAt, now.Add(o.HostWait))
+	}
+	if o.State == Pending {
+		lease.level.putBack(lease.Task, &f.windows)
+	} else {
+		f.books.Pending--
+		f.count(&lease.Task, -1)
+		f.open.remove(key)
+	}
+	switch o.State {
+	case Done:
+		f.books.Done++
+	case Dropped:
+		f.books.Dropped++
+	case Failed:
+		f.books.Failed++
+		t := lease.Task
+		t.State, t.Failure, t.Seq = Failed, o.Failure, f.books.NextSeq
+		f.books.NextSeq++
+		f.open.put(t)
+	case Delayed:
+		f.delay(lease.Task, now.Add(max(o.Wait, 0)))
+	case Pending, Leased:
+	}
+	f.open.touch(h)
+	f.settleHost(ctx, h, now)
+}
+
+// delay puts a task aside until a time.
+func (f *Frontier) delay(t Task, due time.Time) {
+	if !due.After(f.promoted.Due) {
+		due = f.promoted.Due.Add(1) // nothing may appear behind the promoter's cursor
+	}
+	t.State, t.Due, t.Seq = Delayed, due, f.books.NextSeq
+	f.books.NextSeq++
+	f.books.Delayed++
+	f.count(&t, 1)
+	f.open.put(t)
+	if f.nextDue.IsZero() || due.Before(f.nextDue) {
+		f.nextDue = due
+	}
+}
+
+// promoteChunk bounds the delayed tasks that come back in one step.
+const promoteChunk = 256
+
+// promote brings delayed tasks back whose time has come. Only committed ones can
+// be read, so it stops at the first that is not, and goes on after the commit.
+func (f *Frontier) promote(ctx context.Context, now time.Time) {
+	if f.nextDue.IsZero() || f.nextDue.After(now) {
+		return
+	}
+	n := 0
+	after := Range{State: Delayed, Due: f.promoted.Due, From: f.promoted.Seq + 1}
+	for t, err := range f.store.Tasks(ctx, after) {
+		switch {
+		case err != nil:
+			f.fail(fmt.Errorf("read delayed tasks: %w", err))
+			return
+		case t.Due.After(now):
+			f.nextDue = t.Due
+			return
+		case t.Seq >= f.saved.NextSeq:
+			f.awaitDelayed()
+			return
+		case n == promoteChunk || f.open.full(&f.opts):
+			return // nextDue stays: the next call goes on
+		}
+		n++
+		f.promoted = t.Key
+		f.open.begin(now)
+		f.open.remove(t.Key)
+		f.books.Delayed--
+		f.count(&t, -1)
+		f.enqueue(ctx, &t, now)
+	}
+	f.awaitDelayed()
+}
+
+// awaitDelayed makes the next commit look for delayed tasks again: those that are
+// left, if any, are not committed yet.
+func (f *Frontier) awaitDelayed() {
+	f.nextDue = time.Time{}
+	if f.books.Delayed > 0 && !f.open.empty() {
+		f.open.due = true
+		f.kickCommitter()
+	}
+}
+
+// count keeps the numbers of tasks by handler and by session.
+func (f *Frontier) count(t *Task, by int64) {
+	add := func(m map[string]int64, name string) {
+		if m[name] += by; m[name] == 0 {
+			delete(m, name)
+		}
+	}
+	add(f.books.Handlers, t.Handler)
+	add(f.books.Sessions, t.Session)
+}

@@ -1,0 +1,231 @@
+package frontier
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+// shards spreads the tier so that growing or turning over one table stalls an
+// admission by a fraction of a millisecond, whatever the size of the whole.
+const shards = 256
+
+// minTierBytes keeps a turned-over generation larger than what two groups can
+// hold uncommitted on an ordinary page.
+const minTierBytes = 4 << 20
+
+// A tier is the part of the known fingerprints that is in memory. While it is
+// complete it holds all of them and a miss means "new"; otherwise it holds the
+// most recently used ones and a miss has to ask the store.
+//
+// Each shard has two generations of at most half the shard's share of the cap.
+// When the young one is full it becomes the old one, and the old one is dropped.
+type tier struct {
+	complete bool
+	limit    int // slots of one generation of one shard, a power of two
+	young    [shards]table
+	old      [shards]table
+}
+
+func newTier(bytes int64) *tier {
+	bytes = max(bytes, minTierBytes)
+	limit := 64
+	for int64(limit)*2*16*2*shards <= bytes {
+		limit *= 2
+	}
+	return &tier{complete: true, limit: limit}
+}
+
+// capacity is the number of fingerprints up to which the tier can be complete.
+func (t *tier) capacity() int64 { return int64(shards) * int64(t.limit) * 3 / 4 * 9 / 10 }
+
+func (t *tier) contains(fp Fingerprint) bool {
+	s := fp[0]
+	return t.young[s].contains(fp) || t.old[s].contains(fp)
+}
+
+// insert adds fp and reports whether it was absent from the young generation.
+// turned is called when a generation of fp's shard was dropped; it yields the
+// fingerprints that must stay in memory since the store does not know them yet.
+func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint))) {
+	s := fp[0]
+	if t.young[s].full(t.limit) {
+		t.complete = false
+		t.old[s] = t.young[s]
+		t.young[s] = table{}
+		uncommitted(func(u Fingerprint) {
+			if u[0] == s {
+				t.young[s].insert(u)
+			}
+		})
+	}
+	t.young[s].insert(fp)
+}
+
+// A table is an open-addressing set of fingerprints without pointers. The zero
+// fingerprint marks a free slot; it is kept aside.
+type table struct {
+	slots   []Fingerprint
+	used    int
+	hasZero bool
+}
+
+// full reports whether the table may not take another one within limit slots.
+func (t *table) full(limit int) bool { return t.used >= limit/4*3 }
+
+func (t *table) contains(fp Fingerprint) bool {
+	if fp == (Fingerprint{}) {
+		return t.hasZero
+	}
+	if t.used == 0 {
+		return false
+	}
+	mask := uint64(len(t.slots) - 1)
+	for i := binary.LittleEndian.Uint64(fp[8:]) & mask; ; i = (i + 1) & mask {
+		switch t.slots[i] {
+		case fp:
+			return true
+		case Fingerprint{}:
+			return false
+		}
+	}
+}
+
+func (t *table) insert(fp Fingerprint) {
+	if fp == (Fingerprint{}) {
+		t.hasZero = true
+		return
+	}
+	if t.used >= len(t.slots)/4*3 {
+		t.grow()
+	}
+	mask := uint64(len(t.slots) - 1)
+	i := binary.LittleEndian.Uint64(fp[8:]) & mask
+	for ; t.slots[i] != (Fingerprint{}); i = (i + 1) & mask {
+		if t.slots[i] == fp {
+			return
+		}
+	}
+	t.slots[i] = fp
+	t.used++
+}
+
+func (t *table) grow() {
+	old := t.slots
+	t.slots = make([]Fingerprint, max(64, 2*len(old)))
+	t.used = 0
+	for _, fp := range old {
+		if fp != (Fingerprint{}) {
+			t.insert(fp)
+		}
+	}
+}
+
+// unseen sets fresh[i] where fps[i] is not known, and takes note of it. Of equal
+// fingerprints only the first is fresh.
+func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) error {
+	known := make([]bool, len(fps))
+	if !f.tier.complete {
+		if err := f.askStore(ctx, fps, known); err != nil {
+			return err
+		}
+	}
+	for i, fp := range fps {
+		if f.tier.contains(fp) {
+			continue
+		}
+		f.tier.insert(fp, f.eachUncommitted)
+		if known[i] {
+			continue // remembered, so that the next page need not ask the store
+		}
+		fresh[i] = true
+		f.open.batch.Seen = append(f.open.batch.Seen, fp)
+		f.open.bytes += len(fp)
+		f.books.Seen++
+	}
+	return nil
+}
+
+// askStore sets known for the fingerprints that only the store knows. It asks in
+// sorted order, which reads each block of the store once.
+func (f *Frontier) askStore(ctx context.Context, fps []Fingerprint, known []bool) error {
+	var ask []Fingerprint
+	for _, fp := range fps {
+		if !f.tier.contains(fp) {
+			ask = append(ask, fp)
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	slices.SortFunc(ask, compareFingerprints)
+	answers := make([]bool, len(ask))
+	if err := f.store.Seen(ctx, ask, answers); err != nil {
+		return err
+	}
+	for i, fp := range fps {
+		if j, ok := slices.BinarySearchFunc(ask, fp, compareFingerprints); ok {
+			known[i] = answers[j]
+		}
+	}
+	return nil
+}
+
+func compareFingerprints(a, b Fingerprint) int { return slices.Compare(a[:], b[:]) }
+
+// eachUncommitted yields the fingerprints that the store does not know yet.
+func (f *Frontier) eachUncommitted(yield func(Fingerprint)) {
+	for _, g := range []*group{f.syncing, f.open} {
+		if g == nil {
+			continue
+		}
+		for _, fp := range g.batch.Seen {
+			yield(fp)
+		}
+	}
+}
+
+// fillTier reads the known fingerprints into memory while the crawl already
+// runs. Until it is done, misses ask the store.
+func (f *Frontier) fillTier(ctx context.Context) error {
+	const chunk = 4096
+	buf := make([]Fingerprint, 0, chunk)
+	flush := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		for _, fp := range buf {
+			if !f.tier.contains(fp) {
+				f.tier.insert(fp, f.eachUncommitted)
+			}
+		}
+		buf = buf[:0]
+		return !f.overflowed()
+	}
+	for fp, err := range f.store.Fingerprints(ctx) {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if buf = append(buf, fp); len(buf) == chunk && !flush() {
+			return nil
+		}
+	}
+	if flush() {
+		f.mu.Lock()
+		f.tier.complete = true
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+// overflowed reports whether the tier dropped a generation since it was opened.
+func (f *Frontier) overflowed() bool {
+	for i := range f.tier.old {
+		if len(f.tier.old[i].slots) > 0 {
+			return true
+		}
+	}
+	return false
+}

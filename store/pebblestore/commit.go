@@ -1,0 +1,111 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Commit implements [frontier.Store]. See the package comment for its order.
+func (s *Store) Commit(_ context.Context, b *frontier.Batch) error {
+	if err := s.failed(); err != nil {
+		return err
+	}
+	var m mark
+	if len(b.Lines) > 0 {
+		err := s.guard(func() (err error) {
+			m, err = s.log.append(b.Lines)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	batch, err := s.encode(b, m)
+	if err != nil {
+		s.poison(err)
+		return err
+	}
+	if err := s.guard(func() error { return batch.Commit(pebble.Sync) }); err != nil {
+		return err // the batch is not closed: Pebble may still be reading it
+	}
+	s.log.length += m.length
+	s.books, s.fresh = b.Books, false
+	return batch.Close()
+}
+
+// encode turns a batch into one write.
+func (s *Store) encode(b *frontier.Batch, m mark) (*pebble.Batch, error) {
+	w := writer{batch: s.db.NewBatch()}
+	for i := range b.Put {
+		if strings.IndexByte(b.Put[i].Host, 0) >= 0 {
+			return nil, fmt.Errorf("host %q holds a zero byte", b.Put[i].Host)
+		}
+		w.key = appendKey(w.key[:0], &b.Put[i].Key)
+		w.value = appendTask(w.value[:0], &b.Put[i])
+		w.set()
+	}
+	for i := range b.Remove {
+		w.key = appendKey(w.key[:0], &b.Remove[i])
+		w.delete()
+	}
+	for _, fp := range b.Seen {
+		w.key, w.value = appendSeen(w.key[:0], fp), w.value[:0]
+		w.set()
+	}
+	for i := range b.Hosts {
+		w.key = appendHost(w.key[:0], b.Hosts[i].Name)
+		if len(b.Hosts[i].Queues) == 0 && b.Hosts[i].NextAt.IsZero() {
+			w.delete()
+			continue
+		}
+		w.value = appendHostRecord(w.value[:0], &b.Hosts[i])
+		w.set()
+	}
+	for _, v := range b.Values {
+		w.key = appendValue(w.key[:0], v.Kind, v.Key)
+		if v.Data == nil {
+			w.delete()
+			continue
+		}
+		w.value = append(w.value[:0], v.Data...)
+		w.set()
+	}
+	if m.length > 0 {
+		w.key, w.value = appendGroup(w.key[:0], s.log.length), m.append(w.value[:0])
+		w.set()
+	}
+	books, err := json.Marshal(b.Books)
+	if err != nil {
+		return nil, fmt.Errorf("encode books: %w", err)
+	}
+	w.key, w.value = append(w.key[:0], prefixBooks), books
+	w.set()
+	if w.err != nil {
+		return nil, fmt.Errorf("fill batch: %w", w.err)
+	}
+	return w.batch, nil
+}
+
+// writer fills a batch from buffers that it uses again.
+type writer struct {
+	batch      *pebble.Batch
+	key, value []byte
+	err        error
+}
+
+func (w *writer) set() {
+	if err := w.batch.Set(w.key, w.value, nil); err != nil && w.err == nil {
+		w.err = err
+	}
+}
+
+func (w *writer) delete() {
+	if err := w.batch.Delete(w.key, nil); err != nil && w.err == nil {
+		w.err = err
+	}
+}

@@ -1,0 +1,278 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// abandonAfter is how long a store that failed is waited for.
+const abandonAfter = time.Second
+
+// Options shape a store. The zero value is the right one outside tests.
+type Options struct {
+	// Logger receives Pebble's errors, and its chatter at debug level. Nil discards it.
+	Logger *slog.Logger
+	// CacheBytes is the size of the block cache. Default 32 MB.
+	CacheBytes int64
+	// MemTableBytes is the size at which a memtable is flushed. Default 64 MB.
+	MemTableBytes uint64
+	// ReadOnly opens the store for looking at it: nothing is written, not even a cut of the log.
+	ReadOnly bool
+}
+
+// A Store is a [frontier.Store] in a directory, see the package comment.
+type Store struct {
+	fs    vfs.FS
+	dir   string
+	db    *pebble.DB
+	log   itemLog
+	books frontier.Books
+	fresh bool // nothing was ever committed
+
+	once     sync.Once
+	poisoned chan struct{} // closed by the first failure
+	failure  error         // why; set before poisoned is closed
+	closed   bool
+}
+
+var _ frontier.Store = (*Store)(nil)
+
+// NewMem returns a store that lives in memory and is gone with the process.
+func NewMem() (*Store, error) {
+	return open(vfs.NewMem(), "crawl", Options{MemTableBytes: 16 << 20})
+}
+
+// open opens or creates the frontier and the item log below dir.
+func open(fs vfs.FS, dir string, o Options) (*Store, error) {
+	s := &Store{
+		fs: fs, dir: dir, poisoned: make(chan struct{}),
+		log: itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
+	}
+	db, err := pebble.Open(fs.PathJoin(dir, frontierName), s.options(o))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", fs.PathJoin(dir, frontierName), classify(err))
+	}
+	s.db = db
+	if err := s.recover(o.ReadOnly); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) options(o Options) *pebble.Options {
+	if o.CacheBytes <= 0 {
+		o.CacheBytes = 32 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	opts := &pebble.Options{
+		FS:                          s.fs,
+		ReadOnly:                    o.ReadOnly,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 3,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Logger:                      engineLogger{o.Logger, s.poison},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { s.poison(fmt.Errorf("write in the background: %w", err)) },
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				s.poison(fmt.Errorf("%w: %s", frontier.ErrDamaged, info.String()))
+			},
+		},
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return opts
+}
+
+// recover reads the books and brings the item log to the length they state.
+func (s *Store) recover(readOnly bool) error {
+	data, closer, err := s.db.Get([]byte{prefixBooks})
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		s.fresh = true
+	case err != nil:
+		return fmt.Errorf("read books: %w", classify(err))
+	default:
+		err := json.Unmarshal(data, &s.books)
+		if cerr := closer.Close(); cerr != nil {
+			return cerr
+		}
+		if err != nil {
+			return fmt.Errorf("%w: books cannot be read: %w", frontier.ErrDamaged, err)
+		}
+	}
+	if readOnly {
+		s.log.length = s.books.ItemBytes
+		return nil
+	}
+	if err := s.log.recover(s.books.ItemBytes, !s.fresh); err != nil {
+		return err
+	}
+	return s.verifyLastGroup()
+}
+
+// verifyLastGroup checks the lines of the last commit, the ones that an unclean
+// stop could have torn. Everything before them was synced by an earlier commit.
+func (s *Store) verifyLastGroup() error {
+	it, err := s.db.NewIter(bounds([]byte{prefixGroup}))
+	if err != nil {
+		return fmt.Errorf("read marks of the item log: %w", classify(err))
+	}
+	if !it.Last() {
+		return errors.Join(classify(it.Error()), it.Close())
+	}
+	m, err := parseMark(it.Value())
+	if err == nil {
+		err = s.log.verify(s.log.length-m.length, m)
+	}
+	return errors.Join(err, it.Close())
+}
+
+// poison notes the first failure. From then on nothing counts as committed.
+func (s *Store) poison(err error) {
+	s.once.Do(func() {
+		s.failure = s.explain(err)
+		close(s.poisoned)
+	})
+}
+
+// failed returns why the store may not be used any more.
+func (s *Store) failed() error {
+	select {
+	case <-s.poisoned:
+		return s.failure
+	default:
+		return nil
+	}
+}
+
+// explain adds what an operator needs to know about a full disk.
+func (s *Store) explain(err error) error {
+	err = classify(err)
+	if !isDiskFull(err) {
+		return err
+	}
+	if usage, uerr := s.fs.GetDiskUsage(s.dir); uerr == nil {
+		return fmt.Errorf("disk full: %s has %d bytes free: %w", s.dir, usage.AvailBytes, err)
+	}
+	return fmt.Errorf("disk full: %s: %w", s.dir, err)
+}
+
+// guard runs a call that Pebble may never return from once the disk has failed.
+func (s *Store) guard(call func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- call() }()
+	select {
+	case err := <-result:
+		if err != nil {
+			s.poison(err)
+		}
+		return s.failed()
+	case <-s.poisoned:
+	}
+	select {
+	case <-result: // a late success does not count
+	case <-time.After(abandonAfter):
+	}
+	return s.failure
+}
+
+// Close flushes what is in memory, so that the next open has nothing to replay,
+// and closes the files. A store that failed is abandoned instead.
+func (s *Store) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.log.close()
+	if s.failed() != nil {
+		s.abandon()
+		return err
+	}
+	if ferr := s.guard(s.db.Flush); ferr != nil {
+		s.abandon()
+		return errors.Join(err, fmt.Errorf("flush: %w", ferr))
+	}
+	if cerr := s.guard(s.db.Close); cerr != nil {
+		return errors.Join(err, fmt.Errorf("close: %w", cerr))
+	}
+	return err
+}
+
+// abandon gives Pebble a moment to close; on a full disk it would take for ever.
+func (s *Store) abandon() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }() // Pebble may panic after its fatal errors were survived
+		_ = s.db.Close()                 // its failure is the one that poisoned the store
+	}()
+	select {
+	case <-done:
+	case <-time.After(abandonAfter):
+	}
+}
+
+// Failed reports whether the store had to be given up. The directory's lock then
+// stays held until the process ends, since Pebble may still be at work.
+func (s *Store) Failed() bool { return s.failed() != nil }
+
+// Load implements [frontier.Store].
+func (s *Store) Load(context.Context) (frontier.Books, error) { return s.books, s.failed() }
+
+// engineLogger turns Pebble's fatal errors into poison.
+type engineLogger struct {
+	log    *slog.Logger
+	poison func(error)
+}
+
+func (l engineLogger) Infof(format string, args ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("storage engine", "event", fmt.Sprintf(format, args...))
+	}
+}
+
+func (l engineLogger) Errorf(format string, args ...any) {
+	l.log.Error("storage engine", "event", fmt.Sprintf(format, args...))
+}
+
+func (l engineLogger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf("storage engine: %s", fmt.Sprintf(format, args...))
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			err = fmt.Errorf("storage engine: %w", cause)
+		}
+	}
+	l.poison(err)
+}
+
+// classify marks evidence of damage, and nothing else, as such.
+func classify(err error) error {
+	if err == nil || errors.Is(err, frontier.ErrDamaged) {
+		return err
+	}
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("%w: %w", frontier.ErrDamaged, err)
+	}
+	return err
+}
+
+func bounds(prefix []byte) *pebble.IterOptions {
+	return &pebble.IterOptions{LowerBound: prefix, UpperBound: upper(prefix)}
+}
