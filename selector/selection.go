@@ -1,0 +1,267 @@
+package selector
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"golang.org/x/net/html"
+)
+
+// Selection is what a query found, in document order: elements, texts and
+// values. It is a small value; its methods make new ones. The zero value is
+// empty.
+//
+// Like its [Document], a Selection is for one goroutine at a time.
+type Selection struct {
+	doc     *Document
+	matches []match
+}
+
+// match is one result: a node, an attribute (node, attr and value), or a value
+// that belongs to no node.
+type match struct {
+	node  *html.Node
+	attr  string
+	value string
+}
+
+// isNode says whether the result is a node itself.
+func (m match) isNode() bool { return m.node != nil && m.attr == "" }
+
+// get is the string that a result stands for.
+func (d *Document) get(m match) string {
+	switch {
+	case !m.isNode():
+		return m.value
+	case m.node.Type == html.TextNode:
+		return m.node.Data
+	}
+	return d.render(m.node)
+}
+
+// Len returns how many results there are.
+func (s Selection) Len() int { return len(s.matches) }
+
+// At returns the i-th result, counted from 0, and an empty Selection if there
+// is none.
+func (s Selection) At(i int) Selection {
+	if i < 0 || i >= len(s.matches) {
+		return Selection{doc: s.doc}
+	}
+	return Selection{doc: s.doc, matches: s.matches[i : i+1 : i+1]}
+}
+
+// First returns the first result, or an empty Selection.
+func (s Selection) First() Selection { return s.At(0) }
+
+// Last returns the last result, or an empty Selection.
+func (s Selection) Last() Selection { return s.At(len(s.matches) - 1) }
+
+// All returns the results one by one, each as a Selection.
+func (s Selection) All() iter.Seq[Selection] {
+	return func(yield func(Selection) bool) {
+		for i := range s.matches {
+			if !yield(s.At(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Get returns the first result as a string: a text or a value as it is, an
+// element as its outer HTML (or XML). It is "" if there is none.
+func (s Selection) Get() string { return s.GetOr("") }
+
+// GetOr is like Get, with another default.
+func (s Selection) GetOr(def string) string {
+	if len(s.matches) == 0 {
+		return def
+	}
+	return s.doc.get(s.matches[0])
+}
+
+// GetAll returns all results as strings, as Get does for the first.
+func (s Selection) GetAll() []string {
+	all := make([]string, len(s.matches))
+	for i, m := range s.matches {
+		all[i] = s.doc.get(m)
+	}
+	return all
+}
+
+// CSS selects among what is selected; see the package for what that means.
+func (s Selection) CSS(query string) Selection {
+	if s.doc == nil {
+		return s
+	}
+	p := s.doc.compileCSS(query)
+	nodes := s.nodes(false)
+	if p == nil || len(nodes) == 0 {
+		return Selection{doc: s.doc}
+	}
+	return s.doc.runCSS(query, p, nodes)
+}
+
+// XPath evaluates an expression at each selected node. Node sets are joined,
+// other values listed one per node.
+func (s Selection) XPath(query string) Selection {
+	if s.doc == nil {
+		return s
+	}
+	x := s.doc.compileXPath(query)
+	nodes := s.nodes(true)
+	if x == nil || len(nodes) == 0 {
+		return Selection{doc: s.doc}
+	}
+	return s.doc.runXPath(query, x, nodes)
+}
+
+// nodes returns the nodes a query can start from; texts only for XPath, which
+// can go up from them.
+func (s Selection) nodes(texts bool) []*html.Node {
+	nodes := make([]*html.Node, 0, len(s.matches))
+	for _, m := range s.matches {
+		if m.isNode() && (texts || m.node.Type == html.ElementNode || m.node.Type == html.DocumentNode) {
+			nodes = append(nodes, m.node)
+		}
+	}
+	return nodes
+}
+
+// Re returns what a regular expression finds in each result as Get gives it,
+// as [Document.Re] does in the page.
+func (s Selection) Re(pattern string) []string {
+	var found []string
+	if s.doc == nil {
+		return nil
+	}
+	if re := s.doc.compileRe(pattern); re != nil {
+		for _, m := range s.matches {
+			found = findAll(found, re, s.doc.get(m))
+		}
+	}
+	return found
+}
+
+// ReFirst returns the first string that Re gives, "" if there is none.
+func (s Selection) ReFirst(pattern string) string {
+	if s.doc == nil {
+		return ""
+	}
+	re := s.doc.compileRe(pattern)
+	if re == nil {
+		return ""
+	}
+	for _, m := range s.matches {
+		if groups := re.FindStringSubmatch(s.doc.get(m)); groups != nil {
+			return groups[min(1, len(groups)-1)]
+		}
+	}
+	return ""
+}
+
+// Attr returns an attribute of the first result, "" if it has none of that
+// name. In XML a prefix is part of the name: "xml:lang".
+func (s Selection) Attr(name string) string {
+	value, _ := s.attr(name)
+	return value
+}
+
+// HasAttr says whether the first result has an attribute, even an empty one.
+func (s Selection) HasAttr(name string) bool {
+	_, ok := s.attr(name)
+	return ok
+}
+
+func (s Selection) attr(name string) (string, bool) {
+	if n := s.Node(); n != nil {
+		return attribute(n, name)
+	}
+	return "", false
+}
+
+// Text returns the text of the first result and all below it as a reader sees
+// it: white space trimmed and each run of it one space, scripts and styles left
+// out. A result that is a script gives its source.
+func (s Selection) Text() string {
+	switch n := s.Node(); {
+	case n != nil:
+		return collapse(visibleText(n))
+	case len(s.matches) > 0:
+		return collapse(s.matches[0].value)
+	}
+	return ""
+}
+
+// HTML returns the first result as markup: the outer HTML of an element (XML in
+// an XML page), a text escaped. It is "" for values.
+func (s Selection) HTML() string {
+	if n := s.Node(); n != nil {
+		return s.doc.render(n)
+	}
+	return ""
+}
+
+// Node returns the node of the first result, nil if that is a value or there is
+// none. The tree belongs to the Document and must not be changed.
+func (s Selection) Node() *html.Node {
+	if len(s.matches) == 0 || !s.matches[0].isNode() {
+		return nil
+	}
+	return s.matches[0].node
+}
+
+// Parent returns the parents of all results, each once. The parent of an
+// attribute is its element.
+func (s Selection) Parent() Selection {
+	parents := Selection{doc: s.doc}
+	for _, m := range s.matches {
+		n := m.node
+		if m.isNode() {
+			n = n.Parent
+		}
+		if n != nil {
+			parents.matches = append(parents.matches, match{node: n})
+		}
+	}
+	if s.doc != nil {
+		parents.matches = s.doc.sorted(parents.matches)
+	}
+	return parents
+}
+
+// JSON decodes the first result into v, as [encoding/json.Unmarshal] does: the
+// content of an element such as <script type="application/json">, a text or a
+// value.
+func (s Selection) JSON(v any) error {
+	if len(s.matches) == 0 {
+		return errors.New("decode JSON of a selection: it is empty")
+	}
+	text := s.matches[0].value
+	if n := s.Node(); n != nil {
+		text = allText(n)
+	}
+	if err := unmarshal(text, v); err != nil {
+		return fmt.Errorf("decode JSON in %s: %w", s.doc.name(), err)
+	}
+	return nil
+}
+
+// sorted puts results in document order and drops repetitions. Values that
+// belong to no node stay as they are.
+func (d *Document) sorted(matches []match) []match {
+	if len(matches) < 2 || matches[0].node == nil {
+		return matches
+	}
+	slices.SortStableFunc(matches, func(a, b match) int {
+		return d.position(a.node) - d.position(b.node)
+	})
+	seen := make(map[match]bool, len(matches))
+	return slices.DeleteFunc(matches, func(m match) bool {
+		repeated := seen[m]
+		seen[m] = true
+		return repeated
+	})
+}
