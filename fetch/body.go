@@ -1,0 +1,133 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	// trustedLength is how much memory a Content-Length alone can ask for.
+	trustedLength = 1 << 20
+	// wireSlack is how much longer than its decompressed form a body may be on
+	// the wire. Without a bound a compressed stream that never yields a byte
+	// would be read for ever.
+	wireSlack = 64 << 10
+	// maxPooled is the largest buffer kept for the next body.
+	maxPooled = 1 << 20
+)
+
+// readBody reads and decompresses the body of in, and counts its bytes on the
+// wire.
+func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit int64) (body []byte, wire int64, err error) {
+	call.inBody = true
+	if method == http.MethodHead || in.StatusCode == http.StatusNoContent || in.StatusCode == http.StatusNotModified {
+		return nil, 0, nil
+	}
+	codings, err := parseCodings(in.Header["Content-Encoding"])
+	if err != nil {
+		return nil, 0, err
+	}
+	source := &wireReader{src: in.Body, limit: limit + wireSlack, idle: s.options.IdleTimeout, cancel: call.cancel}
+	if len(codings) == 0 {
+		if in.ContentLength > limit {
+			return nil, 0, tooLarge(limit)
+		}
+		body, err = s.codecs.readAll(source, in.ContentLength, limit)
+		return body, source.count, err
+	}
+	decoded, release, err := s.codecs.open(source, codings)
+	if err == nil {
+		body, err = s.codecs.readAll(decoded, -1, limit)
+	}
+	release()
+	if err != nil {
+		return nil, source.count, err
+	}
+	source.finish()
+	return body, source.count, nil
+}
+
+func tooLarge(limit int64) error {
+	return kindErrorf(KindTooLarge, "body is larger than %d bytes", limit)
+}
+
+// wireReader counts and bounds the bytes of a body as they arrive, and ends the
+// exchange when none do.
+type wireReader struct {
+	src    io.Reader
+	limit  int64
+	count  int64
+	idle   time.Duration
+	timer  *time.Timer // runs only while a Read waits
+	cancel context.CancelCauseFunc
+}
+
+func (w *wireReader) Read(p []byte) (int, error) {
+	if w.count > w.limit {
+		return 0, kindErrorf(KindTooLarge, "body is larger than %d bytes before decompression", w.limit)
+	}
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.idle, func() {
+			w.cancel(timeoutError(fmt.Sprintf("no bytes of the body for %v", w.idle)))
+		})
+	} else {
+		w.timer.Reset(w.idle)
+	}
+	n, err := w.src.Read(p)
+	w.timer.Stop()
+	w.count += int64(n)
+	return n, err
+}
+
+// finish reads on to the end of a body whose decompressed content is complete,
+// so that its connection can be used again. Whatever is found is of no account:
+// at worst the connection is closed.
+func (w *wireReader) finish() {
+	_, _ = io.CopyN(io.Discard, w, wireSlack)
+}
+
+// readAll reads r to its end, at most limit bytes of it. length is what r is
+// said to hold, or less than 1 if nothing is. The result is the caller's.
+func (c *codecs) readAll(r io.Reader, length, limit int64) ([]byte, error) {
+	if length > 0 {
+		// One byte more, so that the end is seen without growing.
+		return appendAll(make([]byte, 0, min(length, trustedLength)+1), r, limit)
+	}
+	scratch, ok := c.scratch.Get().(*[]byte)
+	if !ok {
+		scratch = new([]byte)
+		*scratch = make([]byte, 0, 64<<10)
+	}
+	buf, err := appendAll((*scratch)[:0], r, limit)
+	if cap(buf) > maxPooled {
+		return buf, err // too large to keep: given away instead of copied
+	}
+	*scratch = buf
+	defer c.scratch.Put(scratch)
+	if err != nil || len(buf) == 0 {
+		return nil, err
+	}
+	return bytes.Clone(buf), nil
+}
+
+func appendAll(buf []byte, r io.Reader, limit int64) ([]byte, error) {
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), limit+1)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case int64(len(buf)) > limit:
+			return buf, tooLarge(limit)
+		case err == io.EOF: // a wrapped one is a failure, not an end
+			return buf, nil
+		case err != nil:
+			return buf, fmt.Errorf("read body: %w", err)
+		}
+	}
+}

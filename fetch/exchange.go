@@ -1,0 +1,184 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// exchange is what is known of one fetch while it runs: how it may end, and how
+// far it came, which is what tells a host that is down from a page that is slow.
+type exchange struct {
+	proxy  *url.URL
+	cancel context.CancelCauseFunc
+	total  *time.Timer
+	trace  httptrace.ClientTrace
+
+	connected       atomic.Bool // a connection is in hand
+	handshakeFailed atomic.Bool // TLS was refused
+	inBody          bool
+}
+
+// exchangeKey finds the exchange in the context, where the transport's proxy
+// and dial functions look for it.
+type exchangeKey struct{}
+
+func exchangeFrom(ctx context.Context) *exchange {
+	call, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return call
+}
+
+// beginExchange starts the clock. A foreign transport reports no connections,
+// so one is taken for granted.
+func beginExchange(ctx context.Context, timeout time.Duration, proxy *url.URL, foreign bool) (*exchange, context.Context) {
+	call := &exchange{proxy: proxy}
+	call.connected.Store(foreign)
+	call.trace = httptrace.ClientTrace{
+		// A broken idle connection makes net/http look for another.
+		GetConn: func(string) { call.connected.Store(foreign) },
+		GotConn: func(httptrace.GotConnInfo) { call.connected.Store(true) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				call.handshakeFailed.Store(true)
+			}
+		},
+	}
+	ctx, call.cancel = context.WithCancelCause(ctx)
+	call.total = time.AfterFunc(timeout, func() {
+		call.cancel(timeoutError(fmt.Sprintf("not done within %v", timeout)))
+	})
+	ctx = context.WithValue(ctx, exchangeKey{}, call)
+	return call, httptrace.WithClientTrace(ctx, &call.trace)
+}
+
+func (x *exchange) end() {
+	x.total.Stop()
+	x.cancel(nil)
+}
+
+// timeoutError is the cause of a context that one of our clocks ended.
+type timeoutError string
+
+func (e timeoutError) Error() string { return string(e) }
+
+// Timeout makes it a net.Error in spirit: callers may ask any cause.
+func (e timeoutError) Timeout() bool { return true }
+
+// kindOf returns the kind that err carries, or other.
+func kindOf(err error, other Kind) Kind {
+	if k, ok := errors.AsType[*kindError](err); ok {
+		return k.kind
+	}
+	return other
+}
+
+// diagnose finds the kind of failure and the cause to show. caller is the
+// context of the one who fetches, own the one that our clocks end.
+func (x *exchange) diagnose(caller, own context.Context, err error) (Kind, error) {
+	if ended := caller.Err(); ended != nil {
+		if cause := context.Cause(caller); !errors.Is(cause, ended) {
+			return KindCanceled, fmt.Errorf("%w: %w", ended, cause)
+		}
+		return KindCanceled, ended
+	}
+	if k := kindOf(err, 0); k != 0 {
+		return k, err
+	}
+	cause, late := errors.AsType[timeoutError](context.Cause(own))
+	if late {
+		err = cause
+	}
+	switch {
+	case x.inBody:
+		return bodyKind(err, late), err
+	case x.connected.Load():
+		return responseKind(err, late), err
+	default:
+		return x.connectKind(err), err
+	}
+}
+
+// connectKind judges a failure before there was a connection.
+func (x *exchange) connectKind(err error) Kind {
+	op, isOp := errors.AsType[*net.OpError](err)
+	handshake := x.handshakeFailed.Load() && !isTimeout(err) && !isBroken(err)
+	switch {
+	case x.proxy != nil && (!handshake || isOp && op.Op == "proxyconnect"):
+		return KindProxy
+	case handshake:
+		return KindTLS
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return KindDNS
+	}
+	return KindConnect
+}
+
+// responseKind judges a failure between the connection and the body.
+func responseKind(err error, late bool) Kind {
+	switch {
+	case late || isTimeout(err):
+		return KindTimeout
+	case isBroken(err):
+		return KindReset
+	default:
+		return KindProtocol
+	}
+}
+
+func bodyKind(err error, late bool) Kind {
+	switch {
+	case late || isTimeout(err):
+		return KindTimeout
+	case isReset(err):
+		return KindReset
+	default:
+		return KindBody
+	}
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// isReset reports that the connection was torn down.
+func isReset(err error) bool {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	if _, ok := errors.AsType[streamError](err); ok {
+		return true
+	}
+	// net/http has no types for these.
+	text := err.Error()
+	return strings.Contains(text, "server closed idle connection") ||
+		strings.Contains(text, "http2: client conn") ||
+		strings.Contains(text, "GOAWAY")
+}
+
+// isBroken reports that the connection was torn down or just ended.
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
+}
+
+// streamError receives the HTTP/2 stream error of net/http, which offers itself
+// by errors.As to any struct of this shape.
+type streamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+func (e streamError) Error() string {
+	return fmt.Sprintf("HTTP/2 stream %d reset, code %d", e.StreamID, e.Code)
+}
