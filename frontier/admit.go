@@ -112,6 +112,7 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 	if err := f.unseen(ctx, fps, fresh); err != nil {
 		return fmt.Errorf("look up fingerprints: %w", err)
 	}
+	var marks []Fingerprint
 	for i := range o.Links {
 		if !fresh[i] && !o.Links[i].Unfiltered {
 			kept.DuplicateLinks++
@@ -119,6 +120,14 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 		}
 		kept.Links++
 		f.enqueue(ctx, &o.Links[i], now)
+		if o.Links[i].Mark != (Fingerprint{}) {
+			marks = append(marks, o.Links[i].Mark)
+		}
+	}
+	if len(marks) > 0 {
+		if err := f.unseen(ctx, marks, make([]bool, len(marks))); err != nil {
+			return fmt.Errorf("look up fingerprints: %w", err)
+		}
 	}
 	once := fresh[len(o.Links):]
 	for _, item := range o.Items {
@@ -184,7 +193,11 @@ func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
 		f.books.NextSeq++
 		f.open.put(t)
 	case Delayed:
-		f.delay(lease.Task, now.Add(max(o.Wait, 0)))
+		t := lease.Task
+		if o.Retry != nil {
+			t = *o.Retry
+		}
+		f.delay(t, now.Add(max(o.Wait, 0)))
 	case Pending, Leased:
 	}
 	f.open.touch(h)

@@ -21,7 +21,7 @@ type group struct {
 
 type valueKey struct{ kind, key string }
 
-func (g *group) empty() bool { return g.pages == 0 && g.bytes == 0 }
+func (g *group) empty() bool { return g.pages == 0 && g.bytes == 0 && len(g.hosts) == 0 }
 
 // full reports that nothing more may be admitted before it is handed over.
 func (g *group) full(o *Options) bool { return g.pages >= o.GroupPages || g.bytes >= o.GroupBytes }
@@ -218,6 +218,7 @@ func (f *Frontier) commit(ctx context.Context, g *group) error {
 	}
 	f.room.Broadcast()
 	f.wake()
+	f.opts.Committed(f.saved)
 	return nil
 }
 
@@ -227,7 +228,7 @@ func (f *Frontier) Flush() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	want := f.closed
-	if !f.open.empty() || len(f.open.hosts) > 0 {
+	if !f.open.empty() {
 		f.open.due = true
 		want++
 		f.kickCommitter()

@@ -34,6 +34,8 @@ type Options struct {
 	Deaths map[uint64]int
 	// Note is called when a group closes; what it returns becomes [Books].Note.
 	Note func() json.RawMessage
+	// Committed is called after each commit. It must be quick.
+	Committed func(Books)
 }
 
 // A Frontier is the one place where outcomes are admitted and leases are given.
@@ -90,6 +92,9 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	}
 	if opts.Note == nil {
 		opts.Note = func() json.RawMessage { return nil }
+	}
+	if opts.Committed == nil {
+		opts.Committed = func(Books) {}
 	}
 	f := &Frontier{
 		store: store, opts: opts, tier: newTier(opts.SeenBytes), hosts: map[string]*host{},

@@ -61,12 +61,13 @@ type Task struct {
 	Front       bool  // ahead of every priority of its host, for the next hop of a redirect
 	Unfiltered  bool  // kept even when its fingerprint is known
 	Fingerprint Fingerprint
-	Handler     string // counted, so that a resume can tell what it needs
-	Session     string // counted likewise
-	Attempts    uint16 // fetches that failed so far
-	Blocked     uint16 // answers so far that were judged to be a block
-	Payload     []byte // the crawler's own; never read here
-	Failure     string // failed tasks: why, in one line
+	Mark        Fingerprint // becomes known with the task but is not asked about; zero is none, and it is not stored
+	Handler     string      // counted, so that a resume can tell what it needs
+	Session     string      // counted likewise
+	Attempts    uint16      // fetches that failed so far
+	Blocked     uint16      // answers so far that were judged to be a block
+	Payload     []byte      // the crawler's own; never read here
+	Failure     string      // failed tasks: why, in one line
 }
 
 // rank maps front and priority to the order in which a host's queues are served.
@@ -143,13 +144,16 @@ type Lease struct {
 // Everything in it is committed together.
 type Outcome struct {
 	// Lease is the task that this is the outcome of; nil when start requests
-	// are admitted. Attempts, Blocked and Payload of its task may have been changed for a retry.
+	// are admitted.
 	Lease *Lease
 	// State is Done, Failed, Dropped, Delayed or Pending (interrupted). Only
 	// Done and Failed outcomes and seeds may carry anything below but Values and Apply.
 	State State
 	// Wait is how long a Delayed task waits.
 	Wait time.Duration
+	// Retry is the task that comes back then, with its count of attempts; nil is
+	// the leased one as it is.
+	Retry *Task
 	// Failure is the reason of a Failed one, in one line.
 	Failure string
 	// Unfetched gives the host its turn back: nothing was asked of it.

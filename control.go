@@ -1,0 +1,3 @@
+package clew
+
+func (c *Crawl) serve(*engine) func() { return func() {} }

@@ -1,0 +1,409 @@
+package clew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/clew-crawler/clew/fetch"
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/links"
+	"github.com/clew-crawler/clew/politeness"
+)
+
+// abandonAfter is how long work that was cancelled may still take.
+const abandonAfter = 500 * time.Millisecond
+
+// An engine runs a crawl once: it leases, fetches, handles, judges and admits.
+// One goroutine dispatches and starts one for each page; run waits for all of
+// them, but for handlers that do not return even when they are given up.
+type engine struct {
+	spider   *prepared
+	opts     *options
+	frontier *frontier.Frontier
+	sessions map[string]fetch.Session
+	stats    *counters
+	log      *slog.Logger
+	robots   *robotsKeeper
+	hosts    *hostHealth
+	suspects *suspects
+	stopper  *stopper
+
+	work  context.Context //nolint:containedctx // cancelled when what is in flight is given up
+	slots chan struct{}
+
+	mu        sync.Mutex
+	inFlight  map[*page]struct{}
+	abandoned []error
+	pages     int64 // whose outcome was admitted in this run
+	failures  []Failure
+	carried   []frontier.Value // changes of sessions that wait for an admission
+	wait      sync.WaitGroup
+}
+
+// run crawls until nothing is left, a stop is asked for, or the store fails.
+func (e *engine) run(ctx context.Context) error {
+	seeding := make(chan struct{})
+	firstSeeds := make(chan struct{})
+	var seedErr error
+	go func() {
+		defer close(seeding)
+		seedErr = e.seed(ctx, firstSeeds)
+		if seedErr != nil {
+			e.stopper.stop("start requests failed")
+		}
+		e.stopper.nudge()
+	}()
+	select {
+	case <-firstSeeds:
+	case <-e.stopper.soft:
+	}
+	e.dispatch(seeding)
+	e.drain()
+	<-seeding
+	return errors.Join(append(e.abandoned, seedErr)...)
+}
+
+// dispatch starts pages as long as there are any.
+func (e *engine) dispatch(seeding <-chan struct{}) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case e.slots <- struct{}{}:
+		case <-e.stopper.soft:
+			return
+		}
+		if !e.dispatchOne(timer, seeding) {
+			return
+		}
+	}
+}
+
+// dispatchOne uses one slot, or waits until there may be use for it. It reports
+// false when the crawl is at its end.
+func (e *engine) dispatchOne(timer *time.Timer, seeding <-chan struct{}) bool {
+	for {
+		if e.stopper.stopped() || e.frontier.Err() != nil {
+			return false
+		}
+		var due <-chan time.Time
+		if !e.limited() {
+			lease, wait, ok := e.frontier.Next(e.work)
+			if ok {
+				e.start(lease)
+				return true
+			}
+			if isClosed(seeding) && e.frontier.Idle() {
+				return false
+			}
+			if wait > 0 {
+				timer.Reset(wait)
+				due = timer.C
+			}
+		}
+		select {
+		case <-e.frontier.Changed():
+		case <-e.stopper.nudged:
+		case <-due:
+		case <-e.stopper.soft:
+			return false
+		}
+	}
+}
+
+// limited reports whether the pages in flight may reach the limit of pages.
+func (e *engine) limited() bool {
+	if e.opts.maxPages == 0 {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pages >= e.opts.maxPages {
+		e.stopper.stop(fmt.Sprintf("limit of %d pages reached", e.opts.maxPages))
+	}
+	return e.pages+int64(len(e.inFlight)) >= e.opts.maxPages
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// start works on a lease in a goroutine of its own.
+func (e *engine) start(lease *frontier.Lease) {
+	p := &page{engine: e, lease: lease}
+	e.mu.Lock()
+	e.inFlight[p] = struct{}{}
+	e.mu.Unlock()
+	e.wait.Go(func() {
+		p.process(e.work)
+		e.mu.Lock()
+		delete(e.inFlight, p)
+		e.mu.Unlock()
+		<-e.slots
+	})
+}
+
+// drain waits for what is in flight. When it is given up it gets a moment to
+// return, and what does not return is abandoned.
+func (e *engine) drain() {
+	if e.frontier.Err() != nil {
+		e.stopper.force("the store failed")
+	}
+	done := make(chan struct{})
+	go func() {
+		e.wait.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-e.stopper.hard:
+	}
+	select {
+	case <-done:
+	case <-time.After(abandonAfter):
+		e.abandon()
+	}
+}
+
+// abandon gives up handlers that do not return. Their outputs are sealed and
+// their leases void, so that nothing they do later counts.
+func (e *engine) abandon() {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for p := range e.inFlight {
+		e.frontier.Void(e.work, p.lease)
+		if p.out != nil {
+			p.out.seal()
+		}
+		e.abandoned = append(e.abandoned, fmt.Errorf(
+			"abandoned %s: handler %q did not return within %v of being given up:\n%s",
+			p.url(), handlerName(p.lease.Handler), abandonAfter, p.stackIn(string(stacks))))
+	}
+}
+
+func handlerName(name string) string {
+	if name == "" {
+		return "Parse"
+	}
+	return name
+}
+
+// stackIn finds the page's goroutine in a dump of all stacks.
+func (p *page) stackIn(dump string) string {
+	self := fmt.Sprintf("%p", p)
+	var handling []string
+	for block := range strings.SplitSeq(dump, "\n\n") {
+		if !strings.Contains(block, "(*page).handle(") {
+			continue
+		}
+		if strings.Contains(block, self) {
+			return block
+		}
+		handling = append(handling, block)
+	}
+	return strings.Join(handling, "\n\n")
+}
+
+// admit gives an outcome its place. Changes of sessions travel with it.
+func (e *engine) admit(ctx context.Context, o *frontier.Outcome) error {
+	o.Values = append(o.Values, e.takeChanges()...)
+	// A stop must not keep an outcome from being admitted: the work is done.
+	err := e.frontier.Admit(context.WithoutCancel(ctx), o)
+	if err != nil {
+		e.mu.Lock()
+		e.carried = append(e.carried, o.Values...)
+		e.mu.Unlock()
+	}
+	return err
+}
+
+// kindSession is the kind of the values that sessions keep; the key is the
+// session's name, a slash, and the session's own key.
+const kindSession = "session"
+
+// takeChanges collects what the sessions want to keep.
+func (e *engine) takeChanges() []frontier.Value {
+	e.mu.Lock()
+	values := e.carried
+	e.carried = nil
+	e.mu.Unlock()
+	for name, s := range e.sessions {
+		keeper, ok := s.(fetch.Keeper)
+		if !ok {
+			continue
+		}
+		for _, rec := range keeper.Changed() {
+			values = append(values, frontier.Value{Kind: kindSession, Key: name + "/" + rec.Key, Data: rec.Value})
+		}
+	}
+	return values
+}
+
+// hostHealth remembers which hosts can be reached.
+type hostHealth struct {
+	mu       sync.Mutex
+	parking  politeness.Parking
+	giveUp   time.Duration
+	down     map[string]*outage
+	lastGood time.Time // any host
+	known    map[string]struct{}
+}
+
+type outage struct {
+	since    time.Time
+	failures int
+}
+
+// maxKnownHosts bounds the hosts that are remembered as reachable.
+const maxKnownHosts = 100_000
+
+func newHostHealth(giveUp time.Duration) *hostHealth {
+	return &hostHealth{giveUp: giveUp, down: map[string]*outage{}, known: map[string]struct{}{}}
+}
+
+// answered notes that a host can be reached.
+func (h *hostHealth) answered(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastGood = time.Now()
+	delete(h.down, host)
+	if len(h.known) < maxKnownHosts {
+		h.known[host] = struct{}{}
+	}
+}
+
+// outageGrace is how long after the last answer of any host a failure still
+// counts against the host, not against the network.
+const outageGrace = 30 * time.Second
+
+// failed notes that a host could not be reached. It returns how long to leave it
+// alone, and whether the failure counts against the request.
+func (h *hostHealth) failed(host string) (wait time.Duration, counts bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	o := h.down[host]
+	if o == nil {
+		o = &outage{since: now}
+		h.down[host] = o
+	}
+	o.failures++
+	wait = h.parking.Until(o.failures, now).Sub(now)
+	if _, known := h.known[host]; known {
+		// It answered before: wait for it, up to a day.
+		return wait, now.Sub(o.since) > h.giveUp
+	}
+	// It never did. If nothing else answers either, the network is gone.
+	return wait, h.lastGood.IsZero() || now.Sub(h.lastGood) < outageGrace || now.Sub(o.since) > h.giveUp
+}
+
+// lost reports whether a host has been unreachable for so long that its requests fail.
+func (h *hostHealth) lost(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o := h.down[host]
+	return o != nil && time.Since(o.since) > h.giveUp
+}
+
+// seed admits start requests beside the crawl, in groups, each with the number of
+// requests taken. first is closed when the first group is admitted, so that the
+// order of a small crawl does not depend on how fast it starts.
+func (e *engine) seed(ctx context.Context, first chan<- struct{}) (err error) {
+	var once sync.Once
+	begin := func() { once.Do(func() { close(first) }) }
+	defer begin()
+	defer recovered("StartRequests", &err)
+	taken := e.frontier.Resumed().Seeds
+	if e.frontier.Resumed().Seeded {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group := &frontier.Outcome{State: frontier.Done}
+	flush := func() error {
+		defer begin()
+		o := group
+		group = &frontier.Outcome{State: frontier.Done}
+		o.Apply = func(kept frontier.Admitted) {
+			e.stats.change(func(s *Stats) {
+				s.Links += int64(kept.Links)
+				s.LinksDuplicate += int64(kept.DuplicateLinks)
+			})
+		}
+		return e.admit(ctx, o)
+	}
+	var n int64
+	for req, err := range e.startRequests(ctx) {
+		if err != nil {
+			return errors.Join(flush(), fmt.Errorf("start request %d: %w", n+1, err))
+		}
+		if n++; n <= taken {
+			continue
+		}
+		if e.stopper.stopped() {
+			return flush()
+		}
+		group.Seeds++
+		e.addSeed(group, req)
+		if group.Seeds == seedGroup {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	group.Seeded = true
+	return flush()
+}
+
+// seedGroup is how many start requests are admitted at once.
+const seedGroup = 256
+
+func (e *engine) addSeed(group *frontier.Outcome, req *Request) {
+	t, err := e.spider.encode(req, origin{})
+	switch {
+	case err != nil:
+		e.log.Warn("start request skipped", "error", err)
+		e.stats.change(func(s *Stats) { s.LinksBad++ })
+	case !e.spider.allows(t.Host):
+		e.log.Warn("start request skipped: outside the allowed domains", "url", redact(req.URL))
+		e.stats.change(func(s *Stats) { s.LinksOffsite++ })
+	default:
+		group.Links = append(group.Links, t)
+	}
+}
+
+// startRequests yields what the spider starts from.
+func (e *engine) startRequests(ctx context.Context) func(func(*Request, error) bool) {
+	if e.spider.StartRequests != nil {
+		return e.spider.StartRequests(ctx)
+	}
+	return func(yield func(*Request, error) bool) {
+		for _, u := range e.spider.StartURLs {
+			if !yield(&Request{URL: u}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// redact hides a password in a URL that goes to the log.
+func redact(raw string) string {
+	if host, err := links.Origin(raw); err == nil && strings.Contains(raw, "@") {
+		return host + "/…"
+	}
+	return raw
+}

@@ -1,0 +1,259 @@
+package clew
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/links"
+	"github.com/zeebo/xxh3"
+)
+
+// maxOutput bounds what one page may put out, in bytes as encoded.
+const maxOutput = 64 << 20
+
+// An Output takes what a handler finds. Nothing in it is visible to anybody until
+// the page is admitted, and nothing is durable until its group is committed. Its
+// first error fails the page, whatever the handler returns. It belongs to one call
+// of a handler; its methods may be called from several goroutines that end before
+// the handler does.
+type Output struct {
+	spider *prepared
+	ctx    context.Context //nolint:containedctx // lives as long as the call of the handler
+	page   *Response
+	state  func(key string) ([]byte, error)
+
+	mu      sync.Mutex
+	sealed  bool
+	base    *links.Base
+	err     error
+	size    int
+	links   []frontier.Task
+	items   []frontier.Item
+	updates []frontier.Update
+	found   found
+	custom  map[string]int64
+}
+
+// found counts what came to nothing before it reached the frontier.
+type found struct {
+	dropped, offsite, bad int64
+}
+
+// Item puts out an item: anything that [encoding/json] can encode.
+func (o *Output) Item(v any) { o.item("", "", v) }
+
+// ItemKind puts out an item of a kind, so that [Items] can tell types apart. The
+// item must encode as a JSON object; the kind becomes its first member, "_kind".
+func (o *Output) ItemKind(kind string, v any) { o.item(kind, "", v) }
+
+// ItemOnce puts out an item unless the crawl has already kept one with this key,
+// on whatever page and in whatever run.
+func (o *Output) ItemOnce(key string, v any) { o.item("", key, v) }
+
+func (o *Output) item(kind, once string, v any) {
+	v, err := o.filter(v)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.sealed || o.err != nil:
+		return
+	case err != nil:
+		o.err = err
+		return
+	case v == nil:
+		o.found.dropped++
+		return
+	}
+	line, err := encodeItem(kind, v)
+	if err != nil {
+		o.err = fmt.Errorf("item %T: %w", v, err)
+		return
+	}
+	it := frontier.Item{Line: line}
+	if once != "" {
+		fp := frontier.Fingerprint(xxh3.HashString128("item\x00" + once).Bytes())
+		it.Once = &fp
+	}
+	o.items = append(o.items, it)
+	o.grow(len(line))
+}
+
+// filter passes an item through the spider's hook.
+func (o *Output) filter(v any) (kept any, err error) {
+	if v == nil || o.spider.OnItem == nil {
+		return v, nil
+	}
+	defer recovered("OnItem", &err)
+	kept, err = o.spider.OnItem(o.ctx, v)
+	if err != nil {
+		return nil, fmt.Errorf("OnItem: %w", err)
+	}
+	return kept, nil
+}
+
+// encodeItem writes an item as one line of JSON.
+func encodeItem(kind string, v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	line := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	if _, raw := v.(json.RawMessage); raw || bytes.IndexByte(line, '\n') >= 0 {
+		buf := new(bytes.Buffer)
+		if err := json.Compact(buf, line); err != nil {
+			return nil, err
+		}
+		line = buf.Bytes()
+	}
+	if kind == "" {
+		return line, nil
+	}
+	if line[0] != '{' {
+		return nil, fmt.Errorf("an item of kind %q must be an object", kind)
+	}
+	name, err := json.Marshal(kind)
+	if err != nil {
+		return nil, err
+	}
+	head := append([]byte(`{"_kind":`), name...)
+	if len(line) > 2 {
+		head = append(head, ',')
+	}
+	return append(head, line[1:]...), nil
+}
+
+// Follow fetches a link of the page. href may be relative; "" is nothing. A link
+// that is no http or https URL is counted and skipped. The request inherits the
+// page's session and nothing else.
+func (o *Output) Follow(href string, opts ...RequestOption) {
+	if href == "" {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed || o.err != nil {
+		return
+	}
+	if o.base == nil {
+		base, err := links.NewBase(o.page.document().Base())
+		if err != nil {
+			base, err = links.NewBase(o.page.URL)
+		}
+		if err != nil {
+			o.err = fmt.Errorf("follow %q: %w", href, err)
+			return
+		}
+		o.base = base
+	}
+	u, err := o.base.Resolve(href)
+	if err != nil {
+		o.found.bad++
+		return
+	}
+	r := &Request{URL: u, Session: o.page.Request.Session, resolved: true}
+	for _, opt := range opts {
+		opt(r)
+	}
+	r.resolved = r.URL == u
+	o.request(r)
+}
+
+// Request fetches something else than a link of the page. Its URL is absolute; one
+// that cannot be fetched is counted and skipped. Nothing is inherited.
+func (o *Output) Request(r *Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed || o.err != nil || r == nil {
+		return
+	}
+	o.request(r)
+}
+
+func (o *Output) request(r *Request) {
+	t, err := o.spider.encode(r, origin{depth: o.page.Depth + 1, referer: o.page.URL})
+	switch {
+	case errors.Is(err, links.ErrInvalid), errors.Is(err, links.ErrScheme), errors.Is(err, links.ErrTooLong):
+		o.found.bad++
+	case err != nil:
+		o.err = err
+	case !o.spider.allows(t.Host):
+		o.found.offsite++
+	default:
+		o.links = append(o.links, t)
+		o.grow(len(t.Payload))
+	}
+}
+
+// Count adds n to a counter of the spider's own, see [Stats.Custom].
+func (o *Output) Count(name string, n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.custom == nil {
+		o.custom = map[string]int64{}
+	}
+	o.custom[name] += n
+}
+
+// State decodes a value of the crawl's state into v, as admitted so far; pages in
+// flight may change it before this one is admitted. It reports whether there is one.
+func (o *Output) State(key string, v any) (bool, error) {
+	data, err := o.state(key)
+	if err != nil || data == nil {
+		return false, err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return true, fmt.Errorf("state %q: %w", key, err)
+	}
+	return true, nil
+}
+
+// Update changes a value of the crawl's state when the page is admitted: change
+// gets the value as all pages admitted before left it, the zero T if there is
+// none, and returns the new one. It runs while nothing else is admitted, so it
+// must be quick. If it panics, or the value does not decode as T, the page fails.
+func Update[T any](o *Output, key string, change func(old T) T) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.sealed || o.err != nil {
+		return
+	}
+	o.updates = append(o.updates, frontier.Update{Key: key, Apply: func(old []byte) (data []byte, err error) {
+		defer recovered("Update", &err)
+		var v T
+		if old != nil {
+			if err := json.Unmarshal(old, &v); err != nil {
+				return nil, fmt.Errorf("decode as %T: %w", v, err)
+			}
+		}
+		return json.Marshal(change(v))
+	}})
+}
+
+// grow notes that the output became larger.
+func (o *Output) grow(n int) {
+	o.size += n
+	if o.size > maxOutput {
+		o.err = fmt.Errorf("output of %s is larger than %d MB", o.page.URL, maxOutput>>20)
+	}
+}
+
+// seal ends an output whose handler was given up: what it still says is ignored.
+func (o *Output) seal() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = true
+}
+
+// recovered turns a panic of the user's code into an error. Use it with defer.
+func recovered(where string, err *error) {
+	if v := recover(); v != nil {
+		*err = newPanicError(where, v)
+	}
+}

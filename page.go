@@ -1,0 +1,370 @@
+package clew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/clew-crawler/clew/fetch"
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/links"
+	"github.com/clew-crawler/clew/politeness"
+)
+
+// A page is one lease on its way through the engine.
+type page struct {
+	engine *engine
+	lease  *frontier.Lease
+	req    *Request
+	st     *stored
+	out    *Output
+}
+
+// maxDeaths is how often a page may take the process with it.
+const maxDeaths = 3
+
+func (p *page) url() string {
+	if p.st != nil {
+		return redact(p.st.URL)
+	}
+	return p.lease.Host
+}
+
+// process takes the lease to its outcome.
+func (p *page) process(ctx context.Context) {
+	if p.lease.Robots {
+		p.engine.askRobots(ctx, p.lease)
+		return
+	}
+	v := p.work(ctx)
+	if err := p.admit(ctx, &v); err != nil && !errors.Is(err, frontier.ErrVoid) {
+		p.engine.log.Debug("outcome not admitted", "url", p.url(), "error", err)
+	}
+}
+
+// work does everything up to the verdict.
+func (p *page) work(ctx context.Context) verdict {
+	var err error
+	if p.req, p.st, err = decode(&p.lease.Task); err != nil {
+		return failed(err, 0)
+	}
+	if p.lease.Deaths >= maxDeaths {
+		return failed(fmt.Errorf("handling this page ended the process %d times", p.lease.Deaths), 0)
+	}
+	if !p.engine.spider.IgnoreRobots {
+		switch allowed, err := p.engine.robots.allowed(ctx, p.lease.Host, p.st.URL); {
+		case err != nil:
+			return failed(err, 0)
+		case !allowed:
+			return verdict{state: frontier.Dropped, unfetched: true, robots: true}
+		}
+	}
+	resp, err := p.fetch(ctx)
+	if err != nil {
+		return p.judgeError(ctx, err)
+	}
+	return p.judge(ctx, resp)
+}
+
+func (p *page) fetch(ctx context.Context) (*fetch.Response, error) {
+	header := p.st.Header
+	if p.st.Referer != "" && header.Get("Referer") == "" {
+		header = header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Referer", p.st.Referer)
+	}
+	session := p.engine.sessions[p.lease.Session]
+	if session == nil {
+		session = p.engine.sessions[""] // a lenient resume
+	}
+	resp, err := session.Fetch(ctx, &fetch.Request{
+		Method: p.req.Method, URL: p.st.URL, Header: header, Body: p.st.Body,
+		Cookies: p.req.Cookies, Proxy: p.st.Proxy, Timeout: p.st.Timeout,
+	})
+	if err == nil || ctx.Err() == nil {
+		p.engine.stats.fetched(&p.lease.Task, resp)
+	}
+	return resp, err
+}
+
+// response is the page as its handler sees it.
+func (p *page) response(resp *fetch.Response) *Response {
+	return &Response{
+		URL: p.st.URL, Status: resp.Status, Header: resp.Header, Body: resp.Body, Request: p.req,
+		Depth: p.st.Depth, Redirects: p.st.Chain, Proto: resp.Proto, Elapsed: resp.Elapsed,
+		doc: p.engine.spider.compiler.Parse(resp.Body, resp.Header.Get("Content-Type"), p.st.URL),
+	}
+}
+
+// judge decides what an answer means.
+func (p *page) judge(ctx context.Context, resp *fetch.Response) verdict {
+	e := p.engine
+	e.hosts.answered(p.lease.Host)
+	if loc := resp.Header.Get("Location"); loc != "" && isRedirect(resp.Status) {
+		return p.redirect(resp.Status, loc)
+	}
+	r := p.response(resp)
+	retryAfter, _ := politeness.ParseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	// A spider that has a say in blocks is asked before the retries of busy servers.
+	if !e.spider.judgesBlocks() && retryable(e.spider.Retry, resp.Status) {
+		return p.judgeBusy(resp.Status, retryAfter)
+	}
+	switch blocked, err := p.blocked(ctx, r); {
+	case err != nil:
+		return failed(err, resp.Status)
+	case blocked:
+		return p.judgeBlocked(ctx, r, retryAfter)
+	case retryable(e.spider.Retry, resp.Status):
+		return p.judgeBusy(resp.Status, retryAfter)
+	}
+	return p.handle(ctx, r)
+}
+
+func (s *Spider) judgesBlocks() bool { return s.IsBlocked != nil || s.OnBlocked != nil }
+
+// judgeBusy tries a page again that a busy or broken server did not give.
+func (p *page) judgeBusy(status int, retryAfter time.Duration) verdict {
+	cause := politeness.Cause{Status: status, RetryAfter: retryAfter, Seed: p.seed()}
+	wait, ok := p.engine.spider.Retry.Next(int(p.lease.Attempts)+1, cause)
+	if !ok {
+		return failed(fmt.Errorf("status %d after %d attempts", status, p.lease.Attempts+1), status)
+	}
+	return verdict{
+		state: frontier.Delayed, wait: wait, status: status,
+		hostWait: min(retryAfter, politeness.MaxRetryAfter),
+	}
+}
+
+func isRedirect(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// seed makes the jitter of retries differ between requests and repeatable for each.
+func (p *page) seed() uint64 {
+	var seed uint64
+	for _, b := range p.lease.Fingerprint[:8] {
+		seed = seed<<8 | uint64(b)
+	}
+	return seed
+}
+
+func (p *page) blocked(ctx context.Context, r *Response) (blocked bool, err error) {
+	if p.engine.spider.IsBlocked == nil {
+		switch r.Status {
+		case 401, 403, 407, 429, 444, 500, 502, 503, 504:
+			return true, nil
+		}
+		return false, nil
+	}
+	defer recovered("IsBlocked", &err)
+	return p.engine.spider.IsBlocked(ctx, r), nil
+}
+
+// judgeBlocked tries a blocked page again, a little later each time.
+func (p *page) judgeBlocked(ctx context.Context, r *Response, retryAfter time.Duration) verdict {
+	s := p.engine.spider
+	most := orDefault(s.MaxBlockedRetries, defaultMaxBlockedRetries)
+	if s.NoBlockedRetries || int(p.lease.Blocked) >= most {
+		v := failed(fmt.Errorf("blocked with status %d", r.Status), r.Status)
+		v.blocked = true
+		return v
+	}
+	policy := politeness.Retry{Max: most, Base: s.Retry.Base, Cap: s.Retry.Cap}
+	cause := politeness.Cause{Transient: true, RetryAfter: retryAfter, Seed: p.seed()}
+	v := verdict{state: frontier.Delayed, blocked: true, status: r.Status}
+	v.wait, _ = policy.Next(int(p.lease.Blocked)+1, cause)
+	if s.OnBlocked != nil {
+		if err := p.changeRetry(ctx, r, &v); err != nil {
+			return failed(err, r.Status)
+		}
+	}
+	return v
+}
+
+// retryable reports whether the retry policy, not the block policy, owns a status.
+func retryable(r politeness.Retry, status int) bool {
+	_, ok := r.Next(1, politeness.Cause{Status: status})
+	return ok
+}
+
+// changeRetry lets the spider change a blocked request before it is tried again.
+func (p *page) changeRetry(ctx context.Context, r *Response, v *verdict) (err error) {
+	defer recovered("OnBlocked", &err)
+	retry := *p.req
+	retry.Header = p.req.Header.Clone()
+	p.engine.spider.OnBlocked(ctx, r, &retry)
+	t, err := p.engine.spider.encode(&retry, origin{depth: p.st.Depth, referer: p.st.Referer})
+	if err != nil {
+		return fmt.Errorf("OnBlocked: %w", err)
+	}
+	t.Attempts, t.Blocked, t.Fingerprint = p.lease.Attempts, p.lease.Blocked, p.lease.Fingerprint
+	v.retry = &t
+	return nil
+}
+
+// judgeError decides what a failed fetch means.
+func (p *page) judgeError(ctx context.Context, err error) verdict {
+	e := p.engine
+	if ctx.Err() != nil {
+		return verdict{state: frontier.Pending} // given up, no attempt lost
+	}
+	var fe *fetch.Error
+	if !errors.As(err, &fe) {
+		return failed(err, 0)
+	}
+	var hostWait time.Duration
+	if fe.HostDown() && p.st.Proxy == "" {
+		wait, counts := e.hosts.failed(p.lease.Host)
+		if !counts {
+			return verdict{state: frontier.Pending, hostWait: wait, err: err}
+		}
+		if e.hosts.lost(p.lease.Host) {
+			return failed(fmt.Errorf("host unreachable for more than %v: %w", e.hosts.giveUp, err), 0)
+		}
+		hostWait = wait
+	}
+	cause := politeness.Cause{Transient: fe.Retryable(), Seed: p.seed()}
+	if wait, ok := e.spider.Retry.Next(int(p.lease.Attempts)+1, cause); ok {
+		return verdict{state: frontier.Delayed, wait: wait, hostWait: hostWait, err: err}
+	}
+	v := failed(err, 0)
+	v.hostWait = hostWait
+	return v
+}
+
+// redirect makes the next hop a request of its own, at the front of its host.
+func (p *page) redirect(status int, location string) verdict {
+	s := p.engine.spider
+	if len(p.st.Chain) >= orDefault(s.MaxRedirects, defaultMaxRedirects) {
+		return failed(fmt.Errorf("more than %d redirects", len(p.st.Chain)), status)
+	}
+	target, err := links.Resolve(p.st.URL, location)
+	if err != nil {
+		return failed(fmt.Errorf("redirect: %w", err), status)
+	}
+	v := verdict{state: frontier.Done, status: status, redirect: true}
+	if !s.allows(target) {
+		v.found.offsite = 1
+		return v
+	}
+	hop, err := p.hop(status, target)
+	if err != nil {
+		return failed(fmt.Errorf("redirect: %w", err), status)
+	}
+	v.links = []frontier.Task{hop}
+	return v
+}
+
+// hop is the request that a redirect leads to. It is dropped as known only if its
+// origin was an ordinary filtered GET and the target was not met on the way here,
+// so that a login that leads back to the page is not taken for a duplicate.
+func (p *page) hop(status int, target string) (frontier.Task, error) {
+	st := *p.st
+	if len(st.Chain) == 0 {
+		st.Plain = st.Method == "" && !p.lease.Unfiltered
+	}
+	met := target == st.URL
+	for _, u := range st.Chain {
+		met = met || target == u
+	}
+	st.Chain = append(append([]string(nil), st.Chain...), st.URL)
+	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect &&
+		st.Method != http.MethodHead && st.Method != "" {
+		st.Method, st.Body = "", nil // as browsers do
+		st.Header = st.Header.Clone()
+		st.Header.Del("Content-Type")
+	}
+	from, _ := links.Origin(st.URL)
+	if to, err := links.Origin(target); err == nil && to != from {
+		st.Header = st.Header.Clone()
+		st.Header.Del("Authorization") // credentials are for the host they were given for
+		st.Header.Del("Cookie")
+		st.Cookies = nil
+	}
+	st.URL = target
+	hop := frontier.Task{
+		Priority: p.lease.Priority, Front: true, Unfiltered: met || !st.Plain,
+		Handler: p.lease.Handler, Session: p.lease.Session,
+	}
+	if err := p.engine.spider.seal(&hop, &st); err != nil {
+		return hop, err
+	}
+	if hop.Mark != (frontier.Fingerprint{}) {
+		hop.Fingerprint, hop.Mark = hop.Mark, hop.Fingerprint // asks about the target for this handler
+	}
+	return hop, nil
+}
+
+// handle runs the page's handler.
+func (p *page) handle(ctx context.Context, r *Response) verdict {
+	e := p.engine
+	handler, ok := e.spider.handler(p.lease.Handler)
+	if !ok {
+		handler, ok = e.spider.Parse, e.spider.Parse != nil // a lenient resume
+	}
+	if !ok {
+		return failed(fmt.Errorf("handler %q is not registered", p.lease.Handler), r.Status)
+	}
+	p.out = &Output{
+		spider: e.spider, ctx: ctx, page: r,
+		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
+	}
+	note := e.suspects.enter(p.lease.Seq)
+	err := call(ctx, handler, r, p.out)
+	e.suspects.leave(note)
+	if qerr := r.doc.Err(); qerr != nil && (err == nil || !errors.As(err, new(*panicError))) {
+		err = qerr
+	}
+	if p.out.err != nil && err == nil {
+		err = p.out.err
+	}
+	if err != nil {
+		return p.judgeHandler(ctx, err, r.Status)
+	}
+	return verdict{
+		state: frontier.Done, status: r.Status, page: true, found: p.out.found, custom: p.out.custom,
+		links: p.out.links, items: p.out.items, updates: p.out.updates,
+	}
+}
+
+// call runs a handler; its panic is an error.
+func call(ctx context.Context, h Handler, r *Response, out *Output) (err error) {
+	defer recovered("handler", &err)
+	return h(ctx, r, out)
+}
+
+// judgeHandler decides what a handler's error means.
+func (p *page) judgeHandler(ctx context.Context, err error, status int) verdict {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return verdict{state: frontier.Pending}
+	}
+	var retry *retryError
+	if errors.As(err, &retry) {
+		cause := politeness.Cause{Transient: true, RetryAfter: retry.wait, Seed: p.seed()}
+		if wait, ok := p.engine.spider.Retry.Next(int(p.lease.Attempts)+1, cause); ok {
+			return verdict{state: frontier.Delayed, wait: wait, status: status, err: err}
+		}
+	}
+	return failed(fmt.Errorf("handler %s: %w", handlerName(p.lease.Handler), err), status)
+}
+
+// stackOf returns the stack of a panic for the log.
+func stackOf(err error) slog.Attr {
+	var pe *panicError
+	if errors.As(err, &pe) {
+		return slog.String("stack", string(pe.stack))
+	}
+	return slog.Attr{}
+}
+
+func asFetchError(err error, target **fetch.Error) bool { return errors.As(err, target) }

@@ -1,0 +1,265 @@
+package clew
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/links"
+	"github.com/zeebo/xxh3"
+)
+
+// A Request is something to fetch. It is plain data: what it holds is stored, and
+// handlers only ever see requests that were read back from the store, so a first
+// run and a resumed one cannot differ.
+type Request struct {
+	// URL is absolute, http or https.
+	URL string
+	// Method is the HTTP method. Default GET.
+	Method string
+	// Header is sent over the session's own.
+	Header http.Header
+	// Params are added to the URL's query.
+	Params url.Values
+	// Body, Form and JSON are three ways to give a body; use one. Form and JSON
+	// set the Content-Type as well.
+	Body []byte
+	Form url.Values
+	JSON any
+	// Cookies are sent with this request only.
+	Cookies []*http.Cookie
+	// Proxy overrides the session's.
+	Proxy string
+	// Timeout bounds the whole exchange. Default: the session's.
+	Timeout time.Duration
+	// Priority orders the requests of a host, higher first. Default 0.
+	Priority int
+	// Meta travels to the handler, encoded as JSON. See [Response.Meta].
+	Meta map[string]any
+	// DontFilter fetches it even if it is known.
+	DontFilter bool
+	// Session names one of the spider's sessions. Default the HTTP one.
+	Session string
+	// Handler names one of the spider's handlers. Default Parse.
+	Handler string
+
+	resolved bool // URL came out of package links already
+}
+
+// A RequestOption changes a request that [Output.Follow] makes.
+type RequestOption func(*Request)
+
+// To gives a request to a named handler.
+func To(handler string) RequestOption { return func(r *Request) { r.Handler = handler } }
+
+// WithMeta gives a request a value that its handler can read with [Response.Meta].
+func WithMeta(key string, value any) RequestOption {
+	return func(r *Request) {
+		if r.Meta == nil {
+			r.Meta = map[string]any{}
+		}
+		r.Meta[key] = value
+	}
+}
+
+// WithPriority sets the priority of a request, higher first.
+func WithPriority(p int) RequestOption { return func(r *Request) { r.Priority = p } }
+
+// stored is a request as it is kept: the payload of a task. Field names are part
+// of the on-disk format.
+type stored struct {
+	URL     string                     `json:"u"`
+	Method  string                     `json:"m,omitempty"`
+	Header  http.Header                `json:"h,omitempty"`
+	Body    []byte                     `json:"b,omitempty"`
+	Cookies map[string]string          `json:"c,omitempty"`
+	Proxy   string                     `json:"p,omitempty"`
+	Timeout time.Duration              `json:"t,omitempty"`
+	Meta    map[string]json.RawMessage `json:"x,omitempty"`
+	Depth   int                        `json:"d,omitempty"`
+	Referer string                     `json:"r,omitempty"`
+	Chain   []string                   `json:"v,omitempty"` // URLs that redirected here, oldest first
+	Plain   bool                       `json:"g,omitempty"` // the chain began with an ordinary filtered GET
+}
+
+// origin says where a request was found.
+type origin struct {
+	depth   int
+	referer string
+}
+
+// encode turns a request into a task. It is where a request's faults show.
+func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
+	var t frontier.Task
+	st, err := r.store()
+	if err != nil {
+		return t, err
+	}
+	st.Depth, st.Referer = from.depth, from.referer
+	if _, ok := s.handler(r.Handler); !ok {
+		return t, fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
+	}
+	if _, ok := s.Sessions[r.Session]; !ok && r.Session != "" {
+		return t, fmt.Errorf("request %s: session %q is not registered", r.URL, r.Session)
+	}
+	if r.Priority > frontier.MaxPriority || r.Priority < -frontier.MaxPriority {
+		return t, fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
+	}
+	t.Handler, t.Session = r.Handler, r.Session
+	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter //nolint:gosec // bounded above
+	err = s.seal(&t, st)
+	return t, err
+}
+
+// seal fills in what follows from the stored request: host, identity, payload.
+func (s *Spider) seal(t *frontier.Task, st *stored) error {
+	host, err := links.Origin(st.URL)
+	if err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	fp, err := s.recipe().Fingerprint(links.Identity{
+		Method: st.Method, URL: st.URL, Body: st.Body, Session: t.Session,
+		ContentType: st.Header.Get("Content-Type"), Header: st.Header,
+	})
+	if err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	t.Host, t.Fingerprint = host, frontierFingerprint(fp)
+	if len(s.Handlers) > 0 {
+		t.Mark = handlerMark(t.Fingerprint, t.Handler)
+	}
+	t.Payload, err = json.Marshal(st)
+	if err != nil {
+		return fmt.Errorf("request %s: encode: %w", st.URL, err)
+	}
+	return nil
+}
+
+// handlerMark is the identity of "this request, for this handler". A redirect asks
+// for it, since its target may be known for another handler only.
+func handlerMark(fp frontier.Fingerprint, handler string) frontier.Fingerprint {
+	h := xxh3.HashString128(string(fp[:]) + "\x00" + handler)
+	return frontier.Fingerprint(h.Bytes())
+}
+
+// store brings a request into its stored form.
+func (r *Request) store() (*stored, error) {
+	u := r.URL
+	if len(r.Params) > 0 {
+		u = addParams(u, r.Params)
+	}
+	if !r.resolved || len(r.Params) > 0 {
+		var err error
+		if u, err = links.Resolve(u, u); err != nil {
+			return nil, fmt.Errorf("request: %w", err)
+		}
+	}
+	st := &stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
+	if m := strings.ToUpper(r.Method); m != http.MethodGet {
+		st.Method = m // GET is what no method means
+	}
+	if r.Timeout < 0 {
+		return nil, fmt.Errorf("request %s: Timeout %v is negative", u, r.Timeout)
+	}
+	if err := r.encodeBody(st); err != nil {
+		return nil, err
+	}
+	for _, c := range r.Cookies {
+		if st.Cookies == nil {
+			st.Cookies = map[string]string{}
+		}
+		st.Cookies[c.Name] = c.Value
+	}
+	for k, v := range r.Meta {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("request %s: Meta[%q]: %w", u, k, err)
+		}
+		if st.Meta == nil {
+			st.Meta = map[string]json.RawMessage{}
+		}
+		st.Meta[k] = data
+	}
+	return st, nil
+}
+
+func (r *Request) encodeBody(st *stored) error {
+	given := 0
+	contentType := ""
+	if r.Body != nil {
+		given++
+	}
+	if r.Form != nil {
+		given++
+		st.Body, contentType = []byte(r.Form.Encode()), "application/x-www-form-urlencoded"
+	}
+	if r.JSON != nil {
+		given++
+		data, err := json.Marshal(r.JSON)
+		if err != nil {
+			return fmt.Errorf("request %s: JSON: %w", st.URL, err)
+		}
+		st.Body, contentType = data, "application/json"
+	}
+	if given > 1 {
+		return fmt.Errorf("request %s: has more than one of Body, Form and JSON", st.URL)
+	}
+	if contentType != "" && st.Header.Get("Content-Type") == "" {
+		st.Header = st.Header.Clone()
+		if st.Header == nil {
+			st.Header = http.Header{}
+		}
+		st.Header.Set("Content-Type", contentType)
+	}
+	return nil
+}
+
+// addParams appends parameters to a URL's query, before its fragment.
+func addParams(raw string, params url.Values) string {
+	raw, fragment, hasFragment := strings.Cut(raw, "#")
+	sep := "?"
+	if strings.Contains(raw, "?") {
+		sep = "&"
+	}
+	raw += sep + params.Encode()
+	if hasFragment {
+		raw += "#" + fragment
+	}
+	return raw
+}
+
+// decode reads a task's payload back.
+func decode(t *frontier.Task) (*Request, *stored, error) {
+	st := new(stored)
+	if err := json.Unmarshal(t.Payload, st); err != nil {
+		return nil, nil, fmt.Errorf("%w: request %d cannot be read: %w", ErrDamaged, t.Seq, err)
+	}
+	r := &Request{
+		URL: st.URL, Method: st.Method, Header: st.Header, Body: st.Body, Proxy: st.Proxy, Timeout: st.Timeout,
+		Priority: int(t.Priority), DontFilter: t.Unfiltered, Session: t.Session, Handler: t.Handler,
+	}
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	for name, value := range st.Cookies {
+		r.Cookies = append(r.Cookies, &http.Cookie{Name: name, Value: value})
+	}
+	for k, data := range st.Meta {
+		if r.Meta == nil {
+			r.Meta = map[string]any{}
+		}
+		dec := json.NewDecoder(strings.NewReader(string(data)))
+		dec.UseNumber()
+		var v any
+		if err := dec.Decode(&v); err != nil && err != io.EOF { //nolint:errorlint // Decode returns it bare
+			return nil, nil, fmt.Errorf("%w: request %d: meta %q: %w", ErrDamaged, t.Seq, k, err)
+		}
+		r.Meta[k] = v
+	}
+	return r, st, nil
+}

@@ -1,0 +1,238 @@
+package clew
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/clew-crawler/clew/frontier"
+)
+
+// run is one run of a crawl that is not finished, from its first hook to its last.
+func (c *Crawl) run(ctx context.Context) (*Result, error) {
+	e, err := c.newEngine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.engine = e
+	c.length = e.frontier.Resumed().ItemBytes
+	c.mu.Unlock()
+	committing := make(chan error, 1)
+	go func() { committing <- e.frontier.Run(ctx) }()
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	e.work = work
+
+	stopWatching := c.watch(ctx, e, cancel)
+	err = c.crawl(ctx, e)
+	stopWatching()
+	cancel(nil)
+
+	finished := err == nil && !c.stopper.stopped()
+	err = errors.Join(err, e.close(finished), <-committing)
+	result, rerr := c.result(e, finished && err == nil)
+	err = errors.Join(dedupe(err), rerr, c.conclude(e, result, err), c.onClose(ctx, result))
+	c.stopper.release()
+	return result, errors.Join(err, e.closeSessions(), e.suspects.close())
+}
+
+// crawl is the part of a run between opening and closing the frontier.
+func (c *Crawl) crawl(ctx context.Context, e *engine) error {
+	resumed := e.frontier.Resumed()
+	info := StartInfo{Resuming: resumed.Run > 0, Why: c.on.why, Run: int(resumed.Run) + 1, Stats: e.liveStats()} //nolint:gosec // a count of runs
+	e.log.Info("crawl begins", "why", info.Why, "run", info.Run, "pending", resumed.Left(), "pages", info.Stats.Pages, "items", resumed.Items)
+	if len(e.carried) > 0 {
+		if err := e.admit(ctx, &frontier.Outcome{State: frontier.Done}); err != nil {
+			return err
+		}
+		if err := e.frontier.Flush(); err != nil {
+			return err
+		}
+	}
+	if err := c.onStart(ctx, info); err != nil {
+		return err
+	}
+	return e.run(ctx)
+}
+
+// watch serves stops and questions while the crawl runs. The function that it
+// returns ends that and waits.
+func (c *Crawl) watch(ctx context.Context, e *engine, cancel context.CancelCauseFunc) func() {
+	done := make(chan struct{})
+	waits := make(chan struct{}, 2)
+	go func() {
+		c.stopper.watch(ctx, c.opts, done)
+		waits <- struct{}{}
+	}()
+	go func() {
+		select {
+		case <-c.stopper.hard:
+			cancel(errGivenUp)
+		case <-done:
+		}
+		waits <- struct{}{}
+	}()
+	control := c.serve(e)
+	return func() {
+		close(done)
+		<-waits
+		<-waits
+		control()
+	}
+}
+
+var errGivenUp = errors.New("given up")
+
+func (c *Crawl) onStart(ctx context.Context, info StartInfo) (err error) {
+	if c.spider.OnStart == nil {
+		return nil
+	}
+	defer recovered("OnStart", &err)
+	if err := c.spider.OnStart(ctx, info); err != nil {
+		return fmt.Errorf("OnStart: %w", err)
+	}
+	return nil
+}
+
+func (c *Crawl) onClose(ctx context.Context, r *Result) (err error) {
+	if c.spider.OnClose == nil || r == nil {
+		return nil
+	}
+	defer recovered("OnClose", &err)
+	if err := c.spider.OnClose(context.WithoutCancel(ctx), r); err != nil {
+		return fmt.Errorf("OnClose: %w", err)
+	}
+	return nil
+}
+
+// close commits the rest and ends the frontier.
+func (e *engine) close(finished bool) error {
+	if e.frontier.Err() == nil {
+		if values := e.takeChanges(); len(values) > 0 {
+			if err := e.frontier.Admit(context.Background(), &frontier.Outcome{State: frontier.Done, Values: values}); err != nil {
+				return err
+			}
+		}
+	}
+	return e.frontier.Close(finished)
+}
+
+// result gathers what the run came to.
+func (c *Crawl) result(e *engine, finished bool) (*Result, error) {
+	r := &Result{Spider: c.spider.Name, Status: Paused, Reason: c.stopper.why(), Stats: e.liveStats(), Run: e.stats.run()}
+	saved := e.frontier.Saved()
+	r.Stats.fill(&saved, 0)
+	r.Run.fill(&saved, 0)
+	r.Run.ItemBytes = saved.ItemBytes - e.frontier.Resumed().ItemBytes
+	switch {
+	case finished:
+		r.Status = Finished
+	case c.on.dir == nil:
+		r.Status = Stopped
+	}
+	if c.on.dir != nil && c.opts.fs == nil {
+		r.Dir = c.on.dir.Path()
+		r.open = openLogFile(c.on.dir.ItemsPath(), saved.ItemBytes)
+	} else if log, ok := c.on.store.(itemLog); ok {
+		r.open = func() (io.ReadCloser, error) { return log.ReadItems(0, saved.ItemBytes) }
+	}
+	c.mu.Lock()
+	c.engine, c.last = nil, r.Stats
+	c.mu.Unlock()
+	if e.frontier.Err() != nil && !errors.Is(e.frontier.Err(), frontier.ErrClosed) {
+		return r, nil // the store can be read no more
+	}
+	return r, c.readRest(e, r)
+}
+
+// readRest adds to a result what only the store knows.
+func (c *Crawl) readRest(e *engine, r *Result) error {
+	ctx := context.Background()
+	for t, err := range e.frontier.FailedTasks(ctx) {
+		if err != nil {
+			return err
+		}
+		if len(r.Failures) == maxFailures {
+			break
+		}
+		r.Failures = append(r.Failures, failure(&t))
+	}
+	if r.Status != Finished {
+		return nil
+	}
+	for v, err := range e.frontier.Values(ctx, frontier.KindState) {
+		if err != nil {
+			return err
+		}
+		if r.State == nil {
+			r.State = map[string]json.RawMessage{}
+		}
+		r.State[v.Key] = v.Data
+	}
+	return nil
+}
+
+func failure(t *frontier.Task) Failure {
+	f := Failure{Handler: t.Handler, Reason: t.Failure, Attempts: int(t.Attempts) + int(t.Blocked) + 1}
+	if _, st, err := decode(t); err == nil {
+		f.URL = st.URL
+	}
+	return f
+}
+
+// conclude makes a finished crawl one on disk, and logs how the run ended.
+func (c *Crawl) conclude(e *engine, r *Result, err error) error {
+	if err != nil {
+		e.log.Error("crawl ended with an error; run it again to go on", "error", err)
+		return nil
+	}
+	e.log.Info("crawl "+string(r.Status), "reason", r.Reason, "pages", r.Stats.Pages, "items", r.Stats.Items,
+		"failed", r.Stats.Failed, "pending", r.Stats.Pending+r.Stats.Delayed)
+	if r.Status != Finished || c.on.dir == nil {
+		return nil
+	}
+	report, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode report: %w", err)
+	}
+	if err := c.on.dir.Finish(append(report, '\n')); err != nil {
+		return err
+	}
+	if r.Stats.Failed > 0 {
+		return nil // kept, so that they can be looked at and requeued
+	}
+	if err := c.on.store.Close(); err != nil {
+		return err
+	}
+	return c.on.dir.RemoveFrontier()
+}
+
+// dedupe leaves one of several errors that say the same.
+func dedupe(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // looks at the join itself
+	if !ok {
+		return err
+	}
+	var kept []error
+	seen := map[string]bool{}
+	for _, e := range joined.Unwrap() {
+		if !seen[e.Error()] {
+			seen[e.Error()] = true
+			kept = append(kept, e)
+		}
+	}
+	if len(kept) == 1 {
+		return kept[0]
+	}
+	return errors.Join(kept...)
+}
+
+// splitSessionKey takes a stored key apart; names of sessions hold no slash.
+func splitSessionKey(key string) (session, rest string) {
+	session, rest, _ = strings.Cut(key, "/")
+	return session, rest
+}
