@@ -1,3 +1,241 @@
 package clew
 
-func (c *Crawl) serve(*engine) func() { return func() {} }
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clew-crawler/clew/store/pebblestore"
+)
+
+// Files through which other processes see a crawl that runs.
+const (
+	statusName = "status.json"
+	socketName = "control.sock"
+)
+
+const (
+	statusEvery    = 2 * time.Second
+	controlTimeout = 5 * time.Second
+	maxSocketPath  = 100 // what a socket's address holds on every system
+)
+
+// control answers questions about a running crawl on a private socket, and keeps
+// the status file.
+type control struct {
+	crawl    *Crawl
+	engine   *engine
+	server   *http.Server
+	socket   string
+	tmp      string // folder of the socket, if the crawl directory's path is too long
+	stop     chan struct{}
+	finished chan struct{}
+}
+
+// serve starts the control of a crawl; the function that it returns ends it. A
+// crawl that cannot be controlled runs all the same.
+func (c *Crawl) serve(e *engine) func() {
+	if c.on.dir == nil || c.opts.fs != nil {
+		return func() {}
+	}
+	k := &control{crawl: c, engine: e, stop: make(chan struct{}), finished: make(chan struct{}, 2)}
+	listener, err := k.listen()
+	if err != nil {
+		e.log.Warn("no control socket: the crawl cannot be asked or paused from outside", "error", err)
+	}
+	goroutines := 1
+	go k.keepStatus()
+	if listener != nil {
+		goroutines++
+		k.server = &http.Server{Handler: k.routes(), ReadHeaderTimeout: controlTimeout}
+		go func() {
+			if err := k.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				e.log.Warn("control socket failed", "error", err)
+			}
+			k.finished <- struct{}{}
+		}()
+	}
+	return func() {
+		close(k.stop)
+		if k.server != nil {
+			_ = k.server.Close() // the crawl is over; whoever was asking reads the status file
+		}
+		for range goroutines {
+			<-k.finished
+		}
+		k.remove()
+	}
+}
+
+// listen opens the socket. The directory's lock is held, so an old one is stale.
+func (k *control) listen() (net.Listener, error) {
+	k.socket = filepath.Join(k.crawl.on.dir.Path(), socketName)
+	if abs, err := filepath.Abs(k.socket); err == nil {
+		k.socket = abs
+	}
+	if len(k.socket) > maxSocketPath {
+		tmp, err := os.MkdirTemp("", "clew-")
+		if err != nil {
+			return nil, err
+		}
+		k.tmp, k.socket = tmp, filepath.Join(tmp, socketName)
+	}
+	if err := os.Remove(k.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := new(net.ListenConfig).Listen(context.Background(), "unix", k.socket)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(k.socket, 0o600)
+}
+
+func (k *control) remove() {
+	for _, path := range []string{k.socket, k.tmp} {
+		if path != "" {
+			_ = os.Remove(path) // a stale one is replaced by the next run
+		}
+	}
+}
+
+func (k *control) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(k.inspection(true)); err != nil {
+			k.engine.log.Debug("status not sent", "error", err)
+		}
+	})
+	mux.HandleFunc("POST /pause", func(w http.ResponseWriter, _ *http.Request) {
+		k.crawl.stopper.stop("asked to pause from outside")
+		w.WriteHeader(http.StatusAccepted)
+	})
+	return mux
+}
+
+// inspection is the state of the running crawl.
+func (k *control) inspection(failures bool) *Inspection {
+	i := &Inspection{
+		Dir: k.crawl.on.dir.Path(), Spider: k.crawl.spider.Name, State: StateRunning, PID: os.Getpid(),
+		Socket: k.socket, Updated: time.Now().UTC(), Stats: k.engine.liveStats(), Reason: k.crawl.stopper.why(),
+	}
+	if i.Reason != "" {
+		i.State = StatePausing
+	}
+	if !failures {
+		return i
+	}
+	for t, err := range k.engine.frontier.FailedTasks(context.Background()) {
+		if err != nil || len(i.Failures) == maxFailures {
+			break
+		}
+		i.Failures = append(i.Failures, failure(&t))
+	}
+	return i
+}
+
+// keepStatus writes the status file now and then.
+func (k *control) keepStatus() {
+	defer func() { k.finished <- struct{}{} }()
+	ticker := time.NewTicker(statusEvery)
+	defer ticker.Stop()
+	for warned := false; ; {
+		if err := writeStatus(k.inspection(false)); err != nil && !warned {
+			k.engine.log.Warn("status file not written", "error", err)
+			warned = true
+		}
+		select {
+		case <-ticker.C:
+		case <-k.stop:
+			return
+		}
+	}
+}
+
+// lastStatus leaves the status file as the run ended.
+func (c *Crawl) lastStatus(r *Result, state CrawlState) {
+	if c.on.dir == nil || c.opts.fs != nil {
+		return
+	}
+	err := writeStatus(&Inspection{
+		Dir: c.on.dir.Path(), Spider: c.spider.Name, State: state, Reason: r.Reason,
+		Updated: time.Now().UTC(), Stats: r.Stats,
+	})
+	if err != nil {
+		c.log.Warn("status file not written", "error", err)
+	}
+}
+
+// writeStatus replaces the status file. It is news, not state, so it is not synced.
+func writeStatus(i *Inspection) error {
+	data, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(i.Dir, statusName)
+	if err := os.WriteFile(path+".tmp", append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
+// ask sends a request to the process that runs a directory's crawl.
+func ask(ctx context.Context, dir, method, path string) ([]byte, error) {
+	socket := filepath.Join(dir, socketName)
+	var last Inspection
+	if data, err := os.ReadFile(filepath.Join(dir, statusName)); err == nil && //nolint:gosec // the user's own directory
+		json.Unmarshal(data, &last) == nil && last.Socket != "" {
+		socket = last.Socket
+	}
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, method, "http://clew"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %s: %w", ErrNotRunning, dir, err)
+	}
+	data, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, err)
+	}
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, fmt.Errorf("ask the crawl in %s: %s", dir, resp.Status)
+	}
+	return data, nil
+}
+
+// RequestPause asks the process that runs the crawl of a directory to pause it, as
+// [Crawl.Pause] does. It does not wait for that. If none runs it, the error is
+// [ErrNotRunning].
+func RequestPause(ctx context.Context, dir string) error {
+	if err := mustHoldCrawl(dir); err != nil {
+		return err
+	}
+	_, err := ask(ctx, dir, http.MethodPost, "/pause")
+	return err
+}
+
+func mustHoldCrawl(dir string) error {
+	if _, found, err := pebblestore.ReadIdentity(dir); err != nil {
+		return err
+	} else if !found {
+		return fmt.Errorf("%w: %s has no crawl.json", ErrNoCrawl, dir)
+	}
+	return nil
+}

@@ -188,8 +188,10 @@ func failure(t *frontier.Task) Failure {
 func (c *Crawl) conclude(e *engine, r *Result, err error) error {
 	if err != nil {
 		e.log.Error("crawl ended with an error; run it again to go on", "error", err)
+		c.lastStatus(r, StateInterrupted)
 		return nil
 	}
+	c.lastStatus(r, CrawlState(r.Status))
 	e.log.Info("crawl "+string(r.Status), "reason", r.Reason, "pages", r.Stats.Pages, "items", r.Stats.Items,
 		"failed", r.Stats.Failed, "pending", r.Stats.Pending+r.Stats.Delayed)
 	if r.Status != Finished || c.on.dir == nil {

@@ -85,6 +85,40 @@ func openDirectory(fs vfs.FS, path, spider string) (*Directory, error) {
 	return d, nil
 }
 
+// OpenDirectoryReadOnly opens an existing crawl directory for looking at it. It
+// waits for nobody: if a process runs the crawl, the error is [ErrLocked].
+func OpenDirectoryReadOnly(path string) (*Directory, error) {
+	d := &Directory{fs: diskFS{vfs.Default}, path: path}
+	name := d.file(lockName)
+	l := flock.New(name, flock.SetFlag(os.O_RDONLY|os.O_CREATE), flock.SetPermissions(0o600))
+	got, err := l.TryRLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock crawl directory: %w", err)
+	}
+	if !got {
+		return nil, fmt.Errorf("%w: %s: %s", ErrLocked, path, describeHolder(name))
+	}
+	d.unlock = l.Unlock
+	return d, nil
+}
+
+// ReadIdentity reads what a directory is, without its lock.
+func ReadIdentity(path string) (id Identity, found bool, err error) {
+	d := &Directory{fs: diskFS{vfs.Default}, path: path}
+	return d.Identity()
+}
+
+// Discard deletes everything that stands for the crawl. The identity goes last, so
+// that a directory half discarded can be discarded again.
+func (d *Directory) Discard() error {
+	for _, name := range []string{reportName, frontierName, removedName, itemsName, identityName} {
+		if err := d.fs.RemoveAll(d.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("discard crawl: %w", err)
+		}
+	}
+	return syncDir(d.fs, d.path)
+}
+
 // lock takes the kernel's lock, which goes with the process however it ends.
 func (d *Directory) lock(spider string) error {
 	name := d.file(lockName)

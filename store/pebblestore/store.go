@@ -38,6 +38,7 @@ type Store struct {
 	log   itemLog
 	books frontier.Books
 	fresh bool // nothing was ever committed
+	view  bool // opened read-only
 
 	once     sync.Once
 	poisoned chan struct{} // closed by the first failure
@@ -55,7 +56,7 @@ func NewMem() (*Store, error) {
 // open opens or creates the frontier and the item log below dir.
 func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	s := &Store{
-		fs: fs, dir: dir, poisoned: make(chan struct{}),
+		fs: fs, dir: dir, poisoned: make(chan struct{}), view: o.ReadOnly,
 		log: itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
 	}
 	db, err := pebble.Open(fs.PathJoin(dir, frontierName), s.options(o))
@@ -205,9 +206,11 @@ func (s *Store) Close() error {
 		s.abandon()
 		return err
 	}
-	if ferr := s.guard(s.db.Flush); ferr != nil {
-		s.abandon()
-		return errors.Join(err, fmt.Errorf("flush: %w", ferr))
+	if !s.view {
+		if ferr := s.guard(s.db.Flush); ferr != nil {
+			s.abandon()
+			return errors.Join(err, fmt.Errorf("flush: %w", ferr))
+		}
 	}
 	if cerr := s.guard(s.db.Close); cerr != nil {
 		return errors.Join(err, fmt.Errorf("close: %w", cerr))
