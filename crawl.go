@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -136,8 +137,8 @@ func (c *Crawl) release() error {
 
 // Close releases a crawl that is not to be run. After [Crawl.Run] it does nothing.
 func (c *Crawl) Close() error {
-	if c.begin() != nil {
-		return nil
+	if err := c.begin(); err != nil {
+		return nil //nolint:nilerr // it has been run or closed, and holds nothing
 	}
 	return c.end()
 }
@@ -324,9 +325,7 @@ func (c *Crawl) frontierOptions(e *engine, deaths map[uint64]int) frontier.Optio
 // openSessions makes the default session and gives all of them what they kept.
 func (e *engine) openSessions(ctx context.Context, store frontier.Store) error {
 	e.sessions = map[string]fetch.Session{}
-	for name, s := range e.spider.Sessions {
-		e.sessions[name] = s
-	}
+	maps.Copy(e.sessions, e.spider.Sessions)
 	if e.sessions[""] == nil {
 		o := e.spider.HTTP
 		o.MaxIdleConnsPerHost = orDefault(o.MaxIdleConnsPerHost, e.spider.perHost())

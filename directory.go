@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/store/pebblestore"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // storeOpener opens another store than the default one; for tests and benchmarks.

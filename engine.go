@@ -40,8 +40,7 @@ type engine struct {
 	mu        sync.Mutex
 	inFlight  map[*page]struct{}
 	abandoned []error
-	pages     int64 // whose outcome was admitted in this run
-	failures  []Failure
+	pages     int64            // whose outcome was admitted in this run
 	carried   []frontier.Value // changes of sessions that wait for an admission
 	wait      sync.WaitGroup
 }

@@ -92,8 +92,11 @@ func newOptions(opts []Option) (*options, error) {
 		name  string
 		value int64
 	}{
-		{"Interval", int64(o.interval)}, {"PauseTimeout", int64(o.pauseTimeout)}, {"MaxPages", o.maxPages},
-		{"MaxDuration", int64(o.maxDuration)}, {"SeenMemory", o.seenBytes},
+		{"Interval", int64(o.interval)},
+		{"PauseTimeout", int64(o.pauseTimeout)},
+		{"MaxPages", o.maxPages},
+		{"MaxDuration", int64(o.maxDuration)},
+		{"SeenMemory", o.seenBytes},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("option %s: %d is negative", n.name, n.value))

@@ -71,8 +71,7 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Seq))
 	}
 	err := e.admit(ctx, o)
-	var update *frontier.UpdateError
-	if errors.As(err, &update) {
+	if _, ok := errors.AsType[*frontier.UpdateError](err); ok {
 		*v = failed(err, v.status)
 		return p.admit(ctx, v)
 	}
@@ -91,10 +90,10 @@ func (p *page) tell(ctx context.Context, v *verdict) {
 			log.Warn("host unreachable, waiting for it", "host", p.lease.Host, "wait", v.hostWait, "error", v.err)
 		}
 	case frontier.Failed:
-		log.Error("page failed", "status", v.status, "error", v.err, stackOf(v.err))
+		log.Error("page failed", "status", v.status, "error", v.err, "stack", stackOf(v.err))
 		if p.engine.spider.OnError != nil && p.req != nil {
 			if err := p.callOnError(ctx, v.err); err != nil {
-				log.Error("hook failed", "error", err, stackOf(err))
+				log.Error("hook failed", "error", err, "stack", stackOf(err))
 			}
 		}
 	case frontier.Dropped:

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
-	"github.com/zeebo/xxh3"
 )
 
 // maxOutput bounds what one page may put out, in bytes as encoded.

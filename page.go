@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -218,8 +217,8 @@ func (p *page) judgeError(ctx context.Context, err error) verdict {
 	if ctx.Err() != nil {
 		return verdict{state: frontier.Pending} // given up, no attempt lost
 	}
-	var fe *fetch.Error
-	if !errors.As(err, &fe) {
+	fe, ok := errors.AsType[*fetch.Error](err)
+	if !ok {
 		return failed(err, 0)
 	}
 	var hostWait time.Duration
@@ -322,8 +321,8 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 	note := e.suspects.enter(p.lease.Seq)
 	err := call(ctx, handler, r, p.out)
 	e.suspects.leave(note)
-	if qerr := r.doc.Err(); qerr != nil && (err == nil || !errors.As(err, new(*panicError))) {
-		err = qerr
+	if qerr := r.doc.Err(); qerr != nil && stackOf(err) == "" {
+		err = qerr // the cause, whatever the handler made of it
 	}
 	if p.out.err != nil && err == nil {
 		err = p.out.err
@@ -348,8 +347,7 @@ func (p *page) judgeHandler(ctx context.Context, err error, status int) verdict 
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return verdict{state: frontier.Pending}
 	}
-	var retry *retryError
-	if errors.As(err, &retry) {
+	if retry, ok := errors.AsType[*retryError](err); ok {
 		cause := politeness.Cause{Transient: true, RetryAfter: retry.wait, Seed: p.seed()}
 		if wait, ok := p.engine.spider.Retry.Next(int(p.lease.Attempts)+1, cause); ok {
 			return verdict{state: frontier.Delayed, wait: wait, status: status, err: err}
@@ -358,13 +356,10 @@ func (p *page) judgeHandler(ctx context.Context, err error, status int) verdict 
 	return failed(fmt.Errorf("handler %s: %w", handlerName(p.lease.Handler), err), status)
 }
 
-// stackOf returns the stack of a panic for the log.
-func stackOf(err error) slog.Attr {
-	var pe *panicError
-	if errors.As(err, &pe) {
-		return slog.String("stack", string(pe.stack))
+// stackOf returns the stack of a panic for the log, "" for another error.
+func stackOf(err error) string {
+	if pe, ok := errors.AsType[*panicError](err); ok {
+		return string(pe.stack)
 	}
-	return slog.Attr{}
+	return ""
 }
-
-func asFetchError(err error, target **fetch.Error) bool { return errors.As(err, target) }

@@ -2,6 +2,7 @@ package clew
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,9 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
-	"github.com/zeebo/xxh3"
 )
 
 // A Request is something to fetch. It is plain data: what it holds is stored, and
@@ -111,7 +113,7 @@ func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
 		return t, fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
 	}
 	t.Handler, t.Session = r.Handler, r.Session
-	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter //nolint:gosec // bounded above
+	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
 	err = s.seal(&t, st)
 	return t, err
 }
@@ -247,7 +249,7 @@ func decode(t *frontier.Task) (*Request, *stored, error) {
 		r.Method = http.MethodGet
 	}
 	for name, value := range st.Cookies {
-		r.Cookies = append(r.Cookies, &http.Cookie{Name: name, Value: value})
+		r.Cookies = append(r.Cookies, &http.Cookie{Name: name, Value: value}) //nolint:gosec // sent, not set
 	}
 	for k, data := range st.Meta {
 		if r.Meta == nil {
@@ -256,7 +258,7 @@ func decode(t *frontier.Task) (*Request, *stored, error) {
 		dec := json.NewDecoder(strings.NewReader(string(data)))
 		dec.UseNumber()
 		var v any
-		if err := dec.Decode(&v); err != nil && err != io.EOF { //nolint:errorlint // Decode returns it bare
+		if err := dec.Decode(&v); err != nil && !errors.Is(err, io.EOF) {
 			return nil, nil, fmt.Errorf("%w: request %d: meta %q: %w", ErrDamaged, t.Seq, k, err)
 		}
 		r.Meta[k] = v

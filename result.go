@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 )
 
 // Status is how a run ended.
@@ -144,12 +145,7 @@ func hasKind(line []byte, kinds []string) bool {
 	if json.Unmarshal(line, &k) != nil {
 		return false
 	}
-	for _, kind := range kinds {
-		if k.Kind == kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(kinds, k.Kind)
 }
 
 // WriteJSON writes the items to a file as one JSON array, indented or not. Like the

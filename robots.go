@@ -3,6 +3,7 @@ package clew
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -199,8 +200,7 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 	if err != nil {
 		a.reason = err.Error()
 		a.RobotsVerdict = politeness.JudgeRobots(0, nil, nil, err, now)
-		var fe *fetch.Error
-		if asFetchError(err, &fe) && fe.HostDown() && ctx.Err() == nil {
+		if fe, ok := errors.AsType[*fetch.Error](err); ok && fe.HostDown() && ctx.Err() == nil {
 			_, a.never = e.hosts.failed(host)
 		}
 		return a

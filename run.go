@@ -43,7 +43,7 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 // crawl is the part of a run between opening and closing the frontier.
 func (c *Crawl) crawl(ctx context.Context, e *engine) error {
 	resumed := e.frontier.Resumed()
-	info := StartInfo{Resuming: resumed.Run > 0, Why: c.on.why, Run: int(resumed.Run) + 1, Stats: e.liveStats()} //nolint:gosec // a count of runs
+	info := StartInfo{Resuming: resumed.Run > 0, Why: c.on.why, Run: int(resumed.Run) + 1, Stats: e.liveStats()}
 	e.log.Info("crawl begins", "why", info.Why, "run", info.Run, "pending", resumed.Left(), "pages", info.Stats.Pages, "items", resumed.Items)
 	if len(e.carried) > 0 {
 		if err := e.admit(ctx, &frontier.Outcome{State: frontier.Done}); err != nil {
@@ -192,7 +192,7 @@ func (c *Crawl) conclude(e *engine, r *Result, err error) error {
 		return nil
 	}
 	c.lastStatus(r, CrawlState(r.Status))
-	e.log.Info("crawl "+string(r.Status), "reason", r.Reason, "pages", r.Stats.Pages, "items", r.Stats.Items,
+	e.log.Info("crawl ended", "status", r.Status, "reason", r.Reason, "pages", r.Stats.Pages, "items", r.Stats.Items,
 		"failed", r.Stats.Failed, "pending", r.Stats.Pending+r.Stats.Delayed)
 	if r.Status != Finished || c.on.dir == nil {
 		return nil
@@ -215,7 +215,7 @@ func (c *Crawl) conclude(e *engine, r *Result, err error) error {
 
 // dedupe leaves one of several errors that say the same.
 func dedupe(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // looks at the join itself
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}

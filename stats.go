@@ -185,12 +185,24 @@ func (c *counters) run() Stats {
 	s := c.crawl()
 	p := &c.prior
 	for _, d := range []struct{ now, before *int64 }{
-		{&s.Pages, &p.Pages}, {&s.Items, &p.Items}, {&s.ItemsDropped, &p.ItemsDropped},
-		{&s.ItemsDuplicate, &p.ItemsDuplicate}, {&s.Links, &p.Links}, {&s.LinksDuplicate, &p.LinksDuplicate},
-		{&s.LinksOffsite, &p.LinksOffsite}, {&s.LinksBad, &p.LinksBad}, {&s.Redirects, &p.Redirects},
-		{&s.RobotsDisallowed, &p.RobotsDisallowed}, {&s.Failed, &p.Failed}, {&s.Fetches, &p.Fetches},
-		{&s.RobotsFetches, &p.RobotsFetches}, {&s.FetchErrors, &p.FetchErrors}, {&s.Retries, &p.Retries},
-		{&s.Blocked, &p.Blocked}, {&s.ResponseBytes, &p.ResponseBytes}, {&s.WireBytes, &p.WireBytes},
+		{&s.Pages, &p.Pages},
+		{&s.Items, &p.Items},
+		{&s.ItemsDropped, &p.ItemsDropped},
+		{&s.ItemsDuplicate, &p.ItemsDuplicate},
+		{&s.Links, &p.Links},
+		{&s.LinksDuplicate, &p.LinksDuplicate},
+		{&s.LinksOffsite, &p.LinksOffsite},
+		{&s.LinksBad, &p.LinksBad},
+		{&s.Redirects, &p.Redirects},
+		{&s.RobotsDisallowed, &p.RobotsDisallowed},
+		{&s.Failed, &p.Failed},
+		{&s.Fetches, &p.Fetches},
+		{&s.RobotsFetches, &p.RobotsFetches},
+		{&s.FetchErrors, &p.FetchErrors},
+		{&s.Retries, &p.Retries},
+		{&s.Blocked, &p.Blocked},
+		{&s.ResponseBytes, &p.ResponseBytes},
+		{&s.WireBytes, &p.WireBytes},
 		{&s.ItemBytes, &p.ItemBytes},
 	} {
 		*d.now -= *d.before

@@ -243,13 +243,13 @@ func (f *Frontier) Flush() error {
 // and stops [Frontier.Run], which must be running. finished says that the crawl
 // has nothing left to do. It does not close the store.
 func (f *Frontier) Close(finished bool) error {
-	err := f.Flush()
+	_ = f.Flush() // its error is f.err
 	close(f.stop)
 	<-f.done
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err = f.err; err != nil {
-		return err
+	if f.err != nil {
+		return f.err
 	}
 	f.books.Clean, f.books.Finished = true, finished
 	batch := Batch{Books: f.bookkeeping()}

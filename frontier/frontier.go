@@ -123,7 +123,7 @@ func (f *Frontier) load(ctx context.Context) error {
 	f.books.Handlers = cloneCounts(books.Handlers)
 	f.books.Sessions = cloneCounts(books.Sessions)
 	// A wall clock that was set back must not make stored times wait for it.
-	if behind := books.Time.Sub(time.Now()); behind > 0 {
+	if behind := time.Until(books.Time); behind > 0 {
 		f.offset = behind
 	}
 	f.opened = f.now()

@@ -28,7 +28,9 @@ func (q *hostHeap) Swap(i, j int) {
 	q.hosts[i], q.hosts[j] = q.hosts[j], q.hosts[i]
 	q.hosts[i].index, q.hosts[j].index = i, j
 }
+
 func (q *hostHeap) Push(x any) { h := x.(*host); h.index = len(q.hosts); q.hosts = append(q.hosts, h) }
+
 func (q *hostHeap) Pop() any {
 	last := len(q.hosts) - 1
 	h := q.hosts[last]

@@ -87,6 +87,7 @@ func (m *model) apply(s step) {
 	}
 }
 
+//nolint:gochecknoglobals // a flag of the test binary
 var seedFlag = flag.Uint64("seed", 0, "seed of the random crawls; 0 picks one")
 
 // testRandomCrawl drives frontiers with random outcomes, crashes and reopenings.
@@ -94,7 +95,7 @@ func testRandomCrawl(t *testing.T, newDisk func(t *testing.T) Disk) {
 	first := *seedFlag
 	rounds := uint64(12)
 	if first == 0 {
-		first = rand.Uint64N(1 << 40)
+		first = rand.Uint64N(1 << 40) //nolint:gosec // a seed
 	} else {
 		rounds = 1
 	}
@@ -104,7 +105,7 @@ func testRandomCrawl(t *testing.T, newDisk func(t *testing.T) Disk) {
 	for seed := first; seed < first+rounds; seed++ {
 		synctest.Test(t, func(t *testing.T) {
 			t.Logf("rerun with: go test -run '%s' -seed %d", t.Name(), seed)
-			r := &randomCrawl{t: t, disk: newDisk(t), rng: rand.New(rand.NewPCG(seed, 1))}
+			r := &randomCrawl{t: t, disk: newDisk(t), rng: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // repeatable on purpose
 			r.run()
 		})
 		if t.Failed() {
@@ -163,7 +164,7 @@ func (r *randomCrawl) act() {
 			r.t.Fatalf("flush: %v", err)
 		}
 	case n < 94:
-		time.Sleep(time.Duration(r.rng.IntN(5000)) * time.Millisecond)
+		<-time.After(time.Duration(r.rng.IntN(5000)) * time.Millisecond) // of the bubble's clock
 	case n < 96:
 		r.close()
 		if err := r.store.Close(); err != nil {
@@ -243,7 +244,7 @@ func (r *randomCrawl) crash() {
 	r.disk.Crash(50*r.rng.IntN(3)/2, r.rng.Uint64())
 	_ = r.f.Close(false) // on the dead disk
 	<-r.ended
-	_ = r.store.Close()
+	_ = r.store.Close() //nolint:errcheck // on the dead disk
 	r.reopen()
 	if r.count < saved {
 		r.t.Fatalf("the power cut lost outcomes: %d were committed, %d are left", saved, r.count)

@@ -188,7 +188,7 @@ func (c *checker) items(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if offset := int64(binary.BigEndian.Uint64(kv[0][1:])); offset != at { //nolint:gosec // written so
+		if offset := int64(binary.BigEndian.Uint64(kv[0][1:])); offset != at {
 			c.report("item log: a commit's lines begin at %d where %d was expected", offset, at)
 		}
 		if err := s.log.verify(at, m); errors.Is(err, frontier.ErrDamaged) {

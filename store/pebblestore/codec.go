@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/clew-crawler/clew/frontier"
 )
@@ -50,9 +49,9 @@ func parseTask(key, b []byte) (frontier.Task, error) {
 	t.Front, t.Unfiltered = b[1]&flagFront != 0, b[1]&flagUnfiltered != 0
 	copy(t.Fingerprint[:], b[2:18])
 	r := reader{b: b[18:]}
-	t.Priority = int32(r.varint())   //nolint:gosec // written from an int32
-	t.Attempts = uint16(r.uvarint()) //nolint:gosec // written from a uint16
-	t.Blocked = uint16(r.uvarint())  //nolint:gosec // written from a uint16
+	t.Priority = int32(r.varint())
+	t.Attempts = uint16(r.uvarint())
+	t.Blocked = uint16(r.uvarint())
 	t.Host, t.Handler, t.Session, t.Failure = r.text(), r.text(), r.text(), r.text()
 	t.Rank = k.Rank
 	if r.err != nil {
@@ -68,7 +67,7 @@ func appendHostRecord(b []byte, h *frontier.Host) []byte {
 	for _, q := range h.Queues {
 		b = binary.AppendUvarint(b, uint64(q.Rank))
 		b = binary.AppendUvarint(b, q.Head)
-		b = binary.AppendUvarint(b, uint64(q.Count)) //nolint:gosec // never negative
+		b = binary.AppendUvarint(b, uint64(q.Count))
 	}
 	return b
 }
@@ -82,7 +81,7 @@ func parseHostRecord(name string, b []byte) (frontier.Host, error) {
 			break
 		}
 		h.Queues = append(h.Queues, frontier.Queue{
-			Rank: uint32(r.uvarint()), Head: r.uvarint(), Count: int64(r.uvarint()), //nolint:gosec // written so
+			Rank: uint32(r.uvarint()), Head: r.uvarint(), Count: int64(r.uvarint()),
 		})
 	}
 	if r.err != nil || len(r.b) > 0 {
@@ -98,13 +97,13 @@ type mark struct {
 }
 
 func (m mark) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(m.length)) //nolint:gosec // never negative
+	b = binary.AppendUvarint(b, uint64(m.length))
 	return binary.BigEndian.AppendUint64(b, m.checksum)
 }
 
 func parseMark(b []byte) (mark, error) {
 	r := reader{b: b}
-	m := mark{length: int64(r.uvarint())} //nolint:gosec // written so
+	m := mark{length: int64(r.uvarint())}
 	if r.err != nil || len(r.b) != 8 {
 		return m, fmt.Errorf("%w: mark of the item log cannot be read", frontier.ErrDamaged)
 	}
@@ -154,6 +153,3 @@ func (r *reader) text() string {
 	r.b = r.b[n:]
 	return s
 }
-
-// storable brings a time to what a round trip through the store gives.
-func storable(t time.Time) time.Time { return keyTime(timeKey(t)) }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // Commit implements [frontier.Store]. See the package comment for its order.

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/gofrs/flock"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // Names of what stands in a crawl directory.

@@ -22,7 +22,7 @@ const (
 )
 
 func appendKey(b []byte, k *frontier.Key) []byte {
-	switch k.State {
+	switch k.State { //nolint:exhaustive // every other state is stored as a pending task
 	case frontier.Delayed:
 		b = append(b, prefixDelayed)
 		b = binary.BigEndian.AppendUint64(b, timeKey(k.Due))
@@ -54,7 +54,7 @@ func appendValue(b []byte, kind, key string) []byte {
 }
 
 func appendGroup(b []byte, offset int64) []byte {
-	return binary.BigEndian.AppendUint64(append(b, prefixGroup), uint64(offset)) //nolint:gosec // never negative
+	return binary.BigEndian.AppendUint64(append(b, prefixGroup), uint64(offset))
 }
 
 // timeKey orders times; times before 1970 are not stored.
@@ -62,11 +62,11 @@ func timeKey(t time.Time) uint64 {
 	if t.Before(time.Unix(0, 0)) {
 		return 0
 	}
-	return uint64(t.UnixNano()) //nolint:gosec // not negative here
+	return uint64(t.UnixNano())
 }
 
 func keyTime(v uint64) time.Time {
-	return time.Unix(0, int64(v)) //nolint:gosec // written by timeKey
+	return time.Unix(0, int64(v))
 }
 
 // parseKey reads the key of a task.

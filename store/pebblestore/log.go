@@ -6,9 +6,10 @@ import (
 	"io"
 	"os"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/zeebo/xxh3"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // itemLog is the append-only file of the items. Only committed bytes count.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // scan yields key and value of a range until the caller has enough. They are
@@ -56,7 +57,7 @@ func (s *Store) Hosts(ctx context.Context) iter.Seq2[frontier.Host, error] {
 func (s *Store) Tasks(ctx context.Context, r frontier.Range) iter.Seq2[frontier.Task, error] {
 	from := frontier.Key{State: r.State, Host: r.Host, Rank: r.Rank, Seq: r.From, Due: r.Due}
 	o := &pebble.IterOptions{LowerBound: appendKey(nil, &from)}
-	switch r.State {
+	switch r.State { //nolint:exhaustive // every other state is stored as a pending task
 	case frontier.Delayed, frontier.Failed:
 		o.UpperBound = upper(o.LowerBound[:1])
 	default:

@@ -9,10 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // abandonAfter is how long a store that failed is waited for.
@@ -223,8 +224,10 @@ func (s *Store) abandon() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer func() { _ = recover() }() // Pebble may panic after its fatal errors were survived
-		_ = s.db.Close()                 // its failure is the one that poisoned the store
+		// Pebble may panic after its fatal errors were survived, and its error now
+		// is the one that poisoned the store.
+		defer func() { _ = recover() }()
+		_ = s.db.Close() //nolint:errcheck // see above
 	}()
 	select {
 	case <-done:

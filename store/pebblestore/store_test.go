@@ -6,10 +6,11 @@ import (
 	"os"
 	"testing"
 
-	"github.com/clew-crawler/clew/frontier"
-	"github.com/clew-crawler/clew/frontier/frontiertest"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/frontier/frontiertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
