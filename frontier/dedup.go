@@ -25,6 +25,7 @@ type tier struct {
 	limit    int // slots of one generation of one shard, a power of two
 	young    [shards]table
 	old      [shards]table
+	carried  [shards]int // of young: taken over when it began, beyond its share
 }
 
 func newTier(bytes int64) *tier {
@@ -44,12 +45,11 @@ func (t *tier) contains(fp Fingerprint) bool {
 	return t.young[s].contains(fp) || t.old[s].contains(fp)
 }
 
-// insert adds fp and reports whether it was absent from the young generation.
-// turned is called when a generation of fp's shard was dropped; it yields the
-// fingerprints that must stay in memory since the store does not know them yet.
+// insert adds fp. When a generation is dropped for it, uncommitted yields the
+// fingerprints that must stay in memory, since the store does not know them yet.
 func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint))) {
 	s := fp[0]
-	if t.young[s].full(t.limit) {
+	if t.young[s].used-t.carried[s] >= t.limit/4*3 {
 		t.complete = false
 		t.old[s] = t.young[s]
 		t.young[s] = table{}
@@ -58,6 +58,7 @@ func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint)))
 				t.young[s].insert(u)
 			}
 		})
+		t.carried[s] = t.young[s].used
 	}
 	t.young[s].insert(fp)
 }
@@ -70,9 +71,6 @@ type table struct {
 	hasZero bool
 }
 
-// full reports whether the table may not take another one within limit slots.
-func (t *table) full(limit int) bool { return t.used >= limit/4*3 }
-
 func (t *table) contains(fp Fingerprint) bool {
 	if fp == (Fingerprint{}) {
 		return t.hasZero
@@ -81,7 +79,7 @@ func (t *table) contains(fp Fingerprint) bool {
 		return false
 	}
 	mask := uint64(len(t.slots) - 1)
-	for i := binary.LittleEndian.Uint64(fp[8:]) & mask; ; i = (i + 1) & mask {
+	for i := slot(fp) & mask; ; i = (i + 1) & mask {
 		switch t.slots[i] {
 		case fp:
 			return true
@@ -100,7 +98,7 @@ func (t *table) insert(fp Fingerprint) {
 		t.grow()
 	}
 	mask := uint64(len(t.slots) - 1)
-	i := binary.LittleEndian.Uint64(fp[8:]) & mask
+	i := slot(fp) & mask
 	for ; t.slots[i] != (Fingerprint{}); i = (i + 1) & mask {
 		if t.slots[i] == fp {
 			return
@@ -108,6 +106,13 @@ func (t *table) insert(fp Fingerprint) {
 	}
 	t.slots[i] = fp
 	t.used++
+}
+
+// slot spreads fingerprints that are not as random as they should be.
+func slot(fp Fingerprint) uint64 {
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	h := (binary.LittleEndian.Uint64(fp[8:]) ^ binary.LittleEndian.Uint64(fp[:8])) * odd
+	return h ^ h>>32
 }
 
 func (t *table) grow() {
@@ -124,20 +129,21 @@ func (t *table) grow() {
 // unseen sets fresh[i] where fps[i] is not known, and takes note of it. Of equal
 // fingerprints only the first is fresh.
 func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) error {
-	known := make([]bool, len(fps))
-	if !f.tier.complete {
-		if err := f.askStore(ctx, fps, known); err != nil {
-			return err
-		}
+	known, err := f.known(ctx, fps)
+	if err != nil {
+		return err
 	}
 	for i, fp := range fps {
-		if f.tier.contains(fp) {
+		if known[i] {
+			if !f.tier.complete && !f.tier.contains(fp) {
+				f.tier.insert(fp, f.eachUncommitted) // so that the next page need not ask the store
+			}
 			continue
 		}
-		f.tier.insert(fp, f.eachUncommitted)
-		if known[i] {
-			continue // remembered, so that the next page need not ask the store
+		if f.tier.contains(fp) {
+			continue // it stands earlier in fps
 		}
+		f.tier.insert(fp, f.eachUncommitted)
 		fresh[i] = true
 		f.open.batch.Seen = append(f.open.batch.Seen, fp)
 		f.open.bytes += len(fp)
@@ -146,29 +152,32 @@ func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) 
 	return nil
 }
 
-// askStore sets known for the fingerprints that only the store knows. It asks in
-// sorted order, which reads each block of the store once.
-func (f *Frontier) askStore(ctx context.Context, fps []Fingerprint, known []bool) error {
+// known looks all fingerprints up before any is inserted, since an insertion may
+// turn out of the tier what the store was not asked about. The store is asked in
+// sorted order, so that each of its blocks is read once.
+func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error) {
+	known := make([]bool, len(fps))
 	var ask []Fingerprint
-	for _, fp := range fps {
-		if !f.tier.contains(fp) {
+	for i, fp := range fps {
+		known[i] = f.tier.contains(fp)
+		if !known[i] && !f.tier.complete {
 			ask = append(ask, fp)
 		}
 	}
 	if len(ask) == 0 {
-		return nil
+		return known, nil
 	}
 	slices.SortFunc(ask, compareFingerprints)
 	answers := make([]bool, len(ask))
 	if err := f.store.Seen(ctx, ask, answers); err != nil {
-		return err
+		return nil, err
 	}
 	for i, fp := range fps {
 		if j, ok := slices.BinarySearchFunc(ask, fp, compareFingerprints); ok {
 			known[i] = answers[j]
 		}
 	}
-	return nil
+	return known, nil
 }
 
 func compareFingerprints(a, b Fingerprint) int { return slices.Compare(a[:], b[:]) }

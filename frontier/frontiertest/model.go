@@ -243,8 +243,8 @@ func (r *randomCrawl) crash() {
 	}
 	r.disk.Crash(50*r.rng.IntN(3)/2, r.rng.Uint64())
 	_ = r.f.Close(false) // on the dead disk
-	<-r.ended
-	_ = r.store.Close() //nolint:errcheck // on the dead disk
+	<-r.ended //nolint:errcheck // likewise
+	_ = r.store.Close()
 	r.reopen()
 	if r.count < saved {
 		r.t.Fatalf("the power cut lost outcomes: %d were committed, %d are left", saved, r.count)

@@ -189,7 +189,7 @@ func (s *Store) guard(call func() error) error {
 	case <-s.poisoned:
 	}
 	select {
-	case <-result: // a late success does not count
+	case <-result: //nolint:errcheck // a late success does not count
 	case <-time.After(abandonAfter):
 	}
 	return s.failure
@@ -227,7 +227,7 @@ func (s *Store) abandon() {
 		// Pebble may panic after its fatal errors were survived, and its error now
 		// is the one that poisoned the store.
 		defer func() { _ = recover() }()
-		_ = s.db.Close() //nolint:errcheck // see above
+		_ = s.db.Close()
 	}()
 	select {
 	case <-done:
