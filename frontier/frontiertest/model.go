@@ -302,7 +302,7 @@ func (r *randomCrawl) admit(lease *frontier.Lease, state frontier.State) {
 // find makes up links and items. Fingerprints come from a small space, so that
 // many are duplicates.
 func (r *randomCrawl) find(s *step, o *frontier.Outcome) {
-	for range r.rng.IntN(6) * r.rng.IntN(30) {
+	for range r.rng.IntN(5) * r.rng.IntN(12) {
 		r.ids++
 		l := link{
 			id: fmt.Sprintf("t%d", r.ids), unfiltered: r.rng.IntN(50) == 0,

@@ -2,12 +2,14 @@ package pebblestore
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 
 	"github.com/clew-crawler/clew/frontier"
 )
@@ -22,7 +24,7 @@ func (s *Store) Check(ctx context.Context) error {
 		handlers: map[string]int64{}, sessions: map[string]int64{},
 	}
 	for _, step := range []func(context.Context) error{
-		c.hosts, c.pending, c.delayed, c.failed, c.fingerprints, c.recount, c.items,
+		c.hosts, c.pending, c.delayed, c.ask, c.failed, c.fingerprints, c.recount, c.items,
 	} {
 		if err := step(ctx); err != nil {
 			return errors.Join(append(c.found, err)...)
@@ -52,6 +54,7 @@ type checker struct {
 	pend, delay, fails int64
 	seen               int64
 	handlers, sessions map[string]int64
+	unasked            []frontier.Task // whose fingerprints are still to be looked up
 }
 
 func (c *checker) report(format string, args ...any) {
@@ -132,13 +135,35 @@ func (c *checker) task(ctx context.Context, t *frontier.Task) error {
 	if t.Seq >= c.store.books.NextSeq {
 		c.report("task %d is newer than the last sequence number %d", t.Seq, c.store.books.NextSeq)
 	}
-	known := []bool{false}
-	if err := c.store.Seen(ctx, []frontier.Fingerprint{t.Fingerprint}, known); err != nil {
+	c.unasked = append(c.unasked, *t)
+	if len(c.unasked) < checkChunk {
+		return nil
+	}
+	return c.ask(ctx)
+}
+
+// checkChunk is how many fingerprints are looked up at once.
+const checkChunk = 4096
+
+// ask looks up the fingerprints of the tasks read so far.
+func (c *checker) ask(ctx context.Context) error {
+	slices.SortFunc(c.unasked, func(a, b frontier.Task) int {
+		return bytes.Compare(a.Fingerprint[:], b.Fingerprint[:])
+	})
+	fps := make([]frontier.Fingerprint, len(c.unasked))
+	for i := range c.unasked {
+		fps[i] = c.unasked[i].Fingerprint
+	}
+	known := make([]bool, len(fps))
+	if err := c.store.Seen(ctx, fps, known); err != nil {
 		return err
 	}
-	if !known[0] {
-		c.report("%s task %d has a fingerprint that is not known", t.State, t.Seq)
+	for i, t := range c.unasked {
+		if !known[i] {
+			c.report("%s task %d has a fingerprint that is not known", t.State, t.Seq)
+		}
 	}
+	c.unasked = c.unasked[:0]
 	return nil
 }
 
