@@ -68,10 +68,7 @@ func Open(spider *Spider, opts ...Option) (*Crawl, error) {
 	if c.on, err = openCrawl(p, o, log); err != nil {
 		return nil, errors.Join(err, closer.Close())
 	}
-	if c.on.report != nil {
-		if c.prior, err = c.on.finished(); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
+	if c.prior = c.on.prior; c.prior != nil {
 		c.last, c.length = c.prior.Stats, c.prior.Stats.ItemBytes
 	}
 	return c, nil
@@ -189,10 +186,10 @@ func (c *Crawl) Items(ctx context.Context) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
 		var at int64
 		for {
+			over := isClosed(c.ended) // asked first: the last commit may come in between
 			c.mu.Lock()
 			length, commits := c.length, c.commits
 			c.mu.Unlock()
-			over := isClosed(c.ended)
 			if length > at {
 				next, ok := c.yieldItems(at, length, yield)
 				if !ok {
@@ -274,13 +271,13 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	}
 	e = &engine{
 		spider: c.spider, opts: c.opts, log: c.log, stopper: c.stopper,
-		hosts: newHostHealth(orDefault(c.spider.GiveUp, defaultGiveUp)),
 		slots: make(chan struct{}, c.spider.concurrency()), inFlight: map[*page]struct{}{},
 	}
 	if e.stats, err = newCounters(books.Note, c.logs); err != nil {
 		return nil, err
 	}
 	s := &e.stats.stats
+	e.hosts = newHostHealth(orDefault(c.spider.GiveUp, defaultGiveUp), s.Fetches > s.FetchErrors)
 	s.Concurrency, s.ConcurrencyPerHost, s.Delay = c.spider.concurrency(), c.spider.perHost(), c.spider.Delay
 	var found []uint64
 	if e.suspects, found, err = openSuspects(c.handlingPath()); err != nil {

@@ -25,7 +25,7 @@ type opened struct {
 	dir    *pebblestore.Directory // nil without a crawl directory
 	store  frontier.Store
 	why    string // how the crawl begins, in words
-	report []byte // of a crawl that is finished already; store is nil then
+	prior  *Result // of a crawl that is finished already; store is nil then
 }
 
 // openCrawl opens the store of a crawl, in a directory or in memory.
@@ -111,7 +111,12 @@ func (c *opened) openExisting(s *prepared, o *options) error {
 			return err
 		}
 	}
-	if c.report, err = c.dir.Report(); err != nil || c.report != nil {
+	report, err := c.dir.Report()
+	if err != nil {
+		return err
+	}
+	if report != nil {
+		c.prior, err = c.finished(report)
 		return err
 	}
 	return c.openStore(s, o)
@@ -169,9 +174,9 @@ func fits(s *prepared, b *frontier.Books, path string) error {
 
 // finished reads the result of a crawl that was finished by an earlier run, and
 // removes what that run may not have come to remove.
-func (c *opened) finished() (*Result, error) {
+func (c *opened) finished(report []byte) (*Result, error) {
 	r := new(Result)
-	if err := json.Unmarshal(c.report, r); err != nil {
+	if err := json.Unmarshal(report, r); err != nil {
 		return nil, fmt.Errorf("%w: report.json of %s cannot be read: %w", ErrDamaged, c.dir.Path(), err)
 	}
 	r.Dir = c.dir.Path()

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,25 +49,14 @@ type engine struct {
 
 // run crawls until nothing is left, a stop is asked for, or the store fails.
 func (e *engine) run(ctx context.Context) error {
-	seeding := make(chan struct{})
-	firstSeeds := make(chan struct{})
-	var seedErr error
-	go func() {
-		defer close(seeding)
-		seedErr = e.seed(ctx, firstSeeds)
-		if seedErr != nil {
-			e.stopper.stop("start requests failed")
-		}
-		e.stopper.nudge()
-	}()
+	seeds := e.beginSeeding(ctx)
 	select {
-	case <-firstSeeds:
+	case <-seeds.first:
 	case <-e.stopper.soft:
 	}
-	e.dispatch(seeding)
+	e.dispatch(seeds.done)
 	e.drain()
-	<-seeding
-	return errors.Join(append(e.abandoned, seedErr)...)
+	return errors.Join(append(e.abandoned, seeds.wait(e.stopper.hard))...)
 }
 
 // dispatch starts pages as long as there are any.
@@ -145,12 +136,23 @@ func (e *engine) start(lease *frontier.Lease) {
 	e.inFlight[p] = struct{}{}
 	e.mu.Unlock()
 	e.wait.Go(func() {
+		defer e.leave(p)
 		p.process(e.work)
-		e.mu.Lock()
-		delete(e.inFlight, p)
-		e.mu.Unlock()
-		<-e.slots
 	})
+}
+
+// leave ends the work on a page. A handler that ended its goroutine has not given
+// its page an outcome; it fails.
+func (e *engine) leave(p *page) {
+	if !p.ended {
+		v := failed(errors.New("the handler ended its goroutine"), 0)
+		p.conclude(e.work, &v)
+	}
+	e.mu.Lock()
+	delete(e.inFlight, p)
+	e.mu.Unlock()
+	<-e.slots
+	e.stopper.nudge() // the limit of pages counts what is in flight
 }
 
 // drain waits for what is in flight. When it is given up it gets a moment to
@@ -182,15 +184,18 @@ func (e *engine) abandon() {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	for p := range e.inFlight {
+	left := slices.Collect(maps.Keys(e.inFlight))
+	e.mu.Unlock()
+	for _, p := range left { // not under e.mu: admissions hold the frontier and take it
 		e.frontier.Void(e.work, p.lease)
-		if p.out != nil {
-			p.out.seal()
+		where := p.lease.Host
+		if out := p.out.Load(); out != nil {
+			out.seal()
+			where = redact(out.page.URL)
 		}
 		e.abandoned = append(e.abandoned, fmt.Errorf(
 			"abandoned %s: handler %q did not return within %v of being given up:\n%s",
-			p.url(), handlerName(p.lease.Handler), abandonAfter, p.stackIn(string(stacks))))
+			where, handlerName(p.lease.Handler), abandonAfter, p.stackIn(string(stacks))))
 	}
 }
 
@@ -258,20 +263,22 @@ type hostHealth struct {
 	parking  politeness.Parking
 	giveUp   time.Duration
 	down     map[string]*outage
-	lastGood time.Time // any host
+	lastGood time.Time // any host, in this run
+	resumed  bool      // hosts answered in an earlier run
 	known    map[string]struct{}
 }
 
 type outage struct {
 	since    time.Time
-	failures int
+	until    time.Time // left alone
+	failures int       // in a row; those of one round count once
 }
 
 // maxKnownHosts bounds the hosts that are remembered as reachable.
 const maxKnownHosts = 100_000
 
-func newHostHealth(giveUp time.Duration) *hostHealth {
-	return &hostHealth{giveUp: giveUp, down: map[string]*outage{}, known: map[string]struct{}{}}
+func newHostHealth(giveUp time.Duration, resumed bool) *hostHealth {
+	return &hostHealth{giveUp: giveUp, resumed: resumed, down: map[string]*outage{}, known: map[string]struct{}{}}
 }
 
 // answered notes that a host can be reached.
@@ -300,14 +307,23 @@ func (h *hostHealth) failed(host string) (wait time.Duration, counts bool) {
 		o = &outage{since: now}
 		h.down[host] = o
 	}
-	o.failures++
-	wait = h.parking.Until(o.failures, now).Sub(now)
+	if !now.Before(o.until) {
+		o.failures++
+		o.until = h.parking.Until(o.failures, now)
+	}
+	wait = max(o.until.Sub(now), time.Millisecond)
 	if _, known := h.known[host]; known {
 		// It answered before: wait for it, up to a day.
 		return wait, now.Sub(o.since) > h.giveUp
 	}
+	if now.Sub(o.since) > h.giveUp {
+		return wait, true
+	}
+	if h.lastGood.IsZero() {
+		return wait, !h.resumed
+	}
 	// It never did. If nothing else answers either, the network is gone.
-	return wait, h.lastGood.IsZero() || now.Sub(h.lastGood) < outageGrace || now.Sub(o.since) > h.giveUp
+	return wait, now.Sub(h.lastGood) < outageGrace
 }
 
 // lost reports whether a host has been unreachable for so long that its requests fail.
@@ -316,87 +332,6 @@ func (h *hostHealth) lost(host string) bool {
 	defer h.mu.Unlock()
 	o := h.down[host]
 	return o != nil && time.Since(o.since) > h.giveUp
-}
-
-// seed admits start requests beside the crawl, in groups, each with the number of
-// requests taken. first is closed when the first group is admitted, so that the
-// order of a small crawl does not depend on how fast it starts.
-func (e *engine) seed(ctx context.Context, first chan<- struct{}) (err error) {
-	var once sync.Once
-	begin := func() { once.Do(func() { close(first) }) }
-	defer begin()
-	defer recovered("StartRequests", &err)
-	taken := e.frontier.Resumed().Seeds
-	if e.frontier.Resumed().Seeded {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	group := &frontier.Outcome{State: frontier.Done}
-	flush := func() error {
-		defer begin()
-		o := group
-		group = &frontier.Outcome{State: frontier.Done}
-		o.Apply = func(kept frontier.Admitted) {
-			e.stats.change(func(s *Stats) {
-				s.Links += int64(kept.Links)
-				s.LinksDuplicate += int64(kept.DuplicateLinks)
-			})
-		}
-		return e.admit(ctx, o)
-	}
-	var n int64
-	for req, err := range e.startRequests(ctx) {
-		if err != nil {
-			return errors.Join(flush(), fmt.Errorf("start request %d: %w", n+1, err))
-		}
-		if n++; n <= taken {
-			continue
-		}
-		if e.stopper.stopped() {
-			return flush()
-		}
-		group.Seeds++
-		e.addSeed(group, req)
-		if group.Seeds == seedGroup {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	group.Seeded = true
-	return flush()
-}
-
-// seedGroup is how many start requests are admitted at once.
-const seedGroup = 256
-
-func (e *engine) addSeed(group *frontier.Outcome, req *Request) {
-	t, err := e.spider.encode(req, origin{})
-	switch {
-	case err != nil:
-		e.log.Warn("start request skipped", "error", err)
-		e.stats.change(func(s *Stats) { s.LinksBad++ })
-	case !e.spider.allows(t.Host):
-		e.log.Warn("start request skipped: outside the allowed domains", "url", redact(req.URL))
-		e.stats.change(func(s *Stats) { s.LinksOffsite++ })
-	default:
-		group.Links = append(group.Links, t)
-	}
-}
-
-// startRequests yields what the spider starts from.
-func (e *engine) startRequests(ctx context.Context) func(func(*Request, error) bool) {
-	if e.spider.StartRequests != nil {
-		return e.spider.StartRequests(ctx)
-	}
-	return func(yield func(*Request, error) bool) {
-		for _, u := range e.spider.StartURLs {
-			if !yield(&Request{URL: u}, nil) {
-				return
-			}
-		}
-	}
 }
 
 // redact hides a password in a URL that goes to the log.

@@ -180,7 +180,7 @@ func (o *Output) Request(r *Request) {
 func (o *Output) request(r *Request) {
 	t, err := o.spider.encode(r, origin{depth: o.page.Depth + 1, referer: o.page.URL})
 	switch {
-	case errors.Is(err, links.ErrInvalid), errors.Is(err, links.ErrScheme), errors.Is(err, links.ErrTooLong):
+	case isBadURL(err):
 		o.found.bad++
 	case err != nil:
 		o.err = err
@@ -192,10 +192,18 @@ func (o *Output) request(r *Request) {
 	}
 }
 
+// isBadURL tells a URL that the web is full of from a fault of the program.
+func isBadURL(err error) bool {
+	return errors.Is(err, links.ErrInvalid) || errors.Is(err, links.ErrScheme) || errors.Is(err, links.ErrTooLong)
+}
+
 // Count adds n to a counter of the spider's own, see [Stats.Custom].
 func (o *Output) Count(name string, n int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.sealed {
+		return
+	}
 	if o.custom == nil {
 		o.custom = map[string]int64{}
 	}
@@ -218,7 +226,8 @@ func (o *Output) State(key string, v any) (bool, error) {
 // Update changes a value of the crawl's state when the page is admitted: change
 // gets the value as all pages admitted before left it, the zero T if there is
 // none, and returns the new one. It runs while nothing else is admitted, so it
-// must be quick. If it panics, or the value does not decode as T, the page fails.
+// must be quick and may not ask the crawl for anything. If it panics, or the value
+// does not decode as T, the page fails.
 func Update[T any](o *Output, key string, change func(old T) T) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/clew-crawler/clew/fetch"
@@ -19,7 +20,8 @@ type page struct {
 	lease  *frontier.Lease
 	req    *Request
 	st     *stored
-	out    *Output
+	out    atomic.Pointer[Output] // read when the page is abandoned
+	ended  bool                   // an outcome was admitted, or could not be
 }
 
 // maxDeaths is how often a page may take the process with it.
@@ -36,17 +38,31 @@ func (p *page) url() string {
 func (p *page) process(ctx context.Context) {
 	if p.lease.Robots {
 		p.engine.askRobots(ctx, p.lease)
+		p.ended = true
 		return
 	}
 	v := p.work(ctx)
-	if err := p.admit(ctx, &v); err != nil && !errors.Is(err, frontier.ErrVoid) {
+	p.conclude(ctx, &v)
+}
+
+// conclude admits a verdict. If it cannot be admitted the crawl is ending, and the
+// page stays pending.
+func (p *page) conclude(ctx context.Context, v *verdict) {
+	p.ended = true
+	if err := p.admit(ctx, v); err != nil && !errors.Is(err, frontier.ErrVoid) {
 		p.engine.log.Debug("outcome not admitted", "url", p.url(), "error", err)
 	}
 }
 
-// work does everything up to the verdict.
-func (p *page) work(ctx context.Context) verdict {
+// work does everything up to the verdict. A panic outside the handler, in a
+// session of the spider's own for example, fails the page, too.
+func (p *page) work(ctx context.Context) (v verdict) {
 	var err error
+	defer func() {
+		if value := recover(); value != nil {
+			v = failed(newPanicError("page", value), 0)
+		}
+	}()
 	if p.req, p.st, err = decode(&p.lease.Task); err != nil {
 		return failed(err, 0)
 	}
@@ -180,7 +196,10 @@ func (p *page) judgeBlocked(ctx context.Context, r *Response, retryAfter time.Du
 	}
 	policy := politeness.Retry{Max: most, Base: s.Retry.Base, Cap: s.Retry.Cap}
 	cause := politeness.Cause{Transient: true, RetryAfter: retryAfter, Seed: p.seed()}
-	v := verdict{state: frontier.Delayed, blocked: true, status: r.Status}
+	v := verdict{
+		state: frontier.Delayed, blocked: true, status: r.Status,
+		hostWait: min(retryAfter, politeness.MaxRetryAfter),
+	}
 	v.wait, _ = policy.Next(int(p.lease.Blocked)+1, cause)
 	if s.OnBlocked != nil {
 		if err := p.changeRetry(ctx, r, &v); err != nil {
@@ -202,7 +221,8 @@ func (p *page) changeRetry(ctx context.Context, r *Response, v *verdict) (err er
 	retry := *p.req
 	retry.Header = p.req.Header.Clone()
 	p.engine.spider.OnBlocked(ctx, r, &retry)
-	t, err := p.engine.spider.encode(&retry, origin{depth: p.st.Depth, referer: p.st.Referer})
+	from := origin{depth: p.st.Depth, referer: p.st.Referer, chain: p.st.Chain, plain: p.st.Plain}
+	t, err := p.engine.spider.encode(&retry, from)
 	if err != nil {
 		return fmt.Errorf("OnBlocked: %w", err)
 	}
@@ -277,8 +297,7 @@ func (p *page) hop(status int, target string) (frontier.Task, error) {
 		met = met || target == u
 	}
 	st.Chain = append(append([]string(nil), st.Chain...), st.URL)
-	if status != http.StatusTemporaryRedirect && status != http.StatusPermanentRedirect &&
-		st.Method != http.MethodHead && st.Method != "" {
+	if becomesGet(status, st.Method) {
 		st.Method, st.Body = "", nil // as browsers do
 		st.Header = st.Header.Clone()
 		st.Header.Del("Content-Type")
@@ -304,6 +323,18 @@ func (p *page) hop(status int, target string) (frontier.Task, error) {
 	return hop, nil
 }
 
+// becomesGet reports whether a redirect changes the method, as browsers have it
+// (RFC 9110, 15.4).
+func becomesGet(status int, method string) bool {
+	switch status {
+	case http.StatusSeeOther:
+		return method != "" && method != http.MethodHead
+	case http.StatusMovedPermanently, http.StatusFound:
+		return method == http.MethodPost
+	}
+	return false
+}
+
 // handle runs the page's handler.
 func (p *page) handle(ctx context.Context, r *Response) verdict {
 	e := p.engine
@@ -314,30 +345,32 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 	if !ok {
 		return failed(fmt.Errorf("handler %q is not registered", p.lease.Handler), r.Status)
 	}
-	p.out = &Output{
+	out := &Output{
 		spider: e.spider, ctx: ctx, page: r,
 		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
 	}
-	note := e.suspects.enter(p.lease.Seq)
-	err := call(ctx, handler, r, p.out)
-	e.suspects.leave(note)
+	p.out.Store(out)
+	err := p.call(ctx, handler, r, out)
+	out.seal() // whatever the handler left running is too late
 	if qerr := r.doc.Err(); qerr != nil && stackOf(err) == "" {
 		err = qerr // the cause, whatever the handler made of it
 	}
-	if p.out.err != nil && err == nil {
-		err = p.out.err
+	if err == nil {
+		err = out.err
 	}
 	if err != nil {
 		return p.judgeHandler(ctx, err, r.Status)
 	}
 	return verdict{
-		state: frontier.Done, status: r.Status, page: true, found: p.out.found, custom: p.out.custom,
-		links: p.out.links, items: p.out.items, updates: p.out.updates,
+		state: frontier.Done, status: r.Status, page: true, found: out.found, custom: out.custom,
+		links: out.links, items: out.items, updates: out.updates,
 	}
 }
 
-// call runs a handler; its panic is an error.
-func call(ctx context.Context, h Handler, r *Response, out *Output) (err error) {
+// call runs a handler, noted for as long as it takes; its panic is an error.
+func (p *page) call(ctx context.Context, h Handler, r *Response, out *Output) (err error) {
+	note := p.engine.suspects.enter(p.lease.Seq)
+	defer p.engine.suspects.leave(note)
 	defer recovered("handler", &err)
 	return h(ctx, r, out)
 }

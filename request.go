@@ -93,6 +93,8 @@ type stored struct {
 type origin struct {
 	depth   int
 	referer string
+	chain   []string
+	plain   bool
 }
 
 // encode turns a request into a task. It is where a request's faults show.
@@ -102,7 +104,7 @@ func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
 	if err != nil {
 		return t, err
 	}
-	st.Depth, st.Referer = from.depth, from.referer
+	st.Depth, st.Referer, st.Chain, st.Plain = from.depth, from.referer, from.chain, from.plain
 	if _, ok := s.handler(r.Handler); !ok {
 		return t, fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
 	}

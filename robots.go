@@ -28,7 +28,7 @@ const maxParsedRobots = 4096
 type storedRobots struct {
 	Expires time.Time `json:"expires"`
 	Body    []byte    `json:"body,omitempty"`
-	Lost    bool      `json:"lost,omitempty"` // unavailable for so long that requests fail
+	Lost    string    `json:"lost,omitempty"` // why it is unavailable, for so long that requests fail
 }
 
 // A robotsKeeper knows what robots.txt files say. The file of a host is fetched
@@ -46,7 +46,7 @@ type robotsKeeper struct {
 type hostRules struct {
 	politeness.Rules
 	expires time.Time
-	lost    bool
+	lost    string
 }
 
 func newRobotsKeeper(agent string, values func(context.Context, string, string) ([]byte, error)) *robotsKeeper {
@@ -64,8 +64,8 @@ func (k *robotsKeeper) allowed(ctx context.Context, host, rawURL string) (bool, 
 		return false, err
 	case r == nil:
 		return false, fmt.Errorf("robots.txt of %s is not known", host)
-	case r.lost:
-		return false, fmt.Errorf("robots.txt of %s is unavailable", host)
+	case r.lost != "":
+		return false, fmt.Errorf("robots.txt of %s is unavailable: %s", host, r.lost)
 	}
 	return r.Allowed(rawURL), nil
 }
@@ -154,7 +154,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 			e.log.Warn("robots.txt unavailable, host is left alone", "host", host, "wait", wait, "reason", verdict.reason)
 			return 0, 0, wait, nil
 		}
-		s.Lost, s.Expires = true, now.Add(time.Hour)
+		s.Lost, s.Expires = verdict.reason, now.Add(time.Hour)
 		e.log.Error("robots.txt unavailable, requests of the host fail", "host", host, "reason", verdict.reason)
 	}
 	e.robots.available(host)
