@@ -35,9 +35,7 @@ func (f *Frontier) Admit(ctx context.Context, o *Outcome) error {
 	}
 	f.open.add(states)
 	f.open.add(o.Values)
-	if f.open.ripe(&f.opts) {
-		f.kickCommitter()
-	}
+	f.tellCommitter()
 	f.wake()
 	return f.err
 }
@@ -214,6 +212,9 @@ func (f *Frontier) delay(t Task, due time.Time) {
 	f.books.Delayed++
 	f.count(&t, 1)
 	f.open.put(t)
+	if f.open.firstDue.IsZero() || due.Before(f.open.firstDue) {
+		f.open.firstDue = due
+	}
 	if f.nextDue.IsZero() || due.Before(f.nextDue) {
 		f.nextDue = due
 	}
@@ -223,7 +224,8 @@ func (f *Frontier) delay(t Task, due time.Time) {
 const promoteChunk = 256
 
 // promote brings delayed tasks back whose time has come. Only committed ones can
-// be read, so it stops at the first that is not, and goes on after the commit.
+// be read, so it stops where one that is not would stand, and goes on after the
+// commit: nothing may be left behind its cursor.
 func (f *Frontier) promote(ctx context.Context, now time.Time) {
 	if f.nextDue.IsZero() || f.nextDue.After(now) {
 		return
@@ -238,7 +240,7 @@ func (f *Frontier) promote(ctx context.Context, now time.Time) {
 		case t.Due.After(now):
 			f.nextDue = t.Due
 			return
-		case t.Seq >= f.saved.NextSeq:
+		case t.Seq >= f.saved.NextSeq, f.open.delays(t.Due), f.syncing.delays(t.Due):
 			f.awaitDelayed()
 			return
 		case n == promoteChunk || f.open.full(&f.opts):
@@ -251,6 +253,7 @@ func (f *Frontier) promote(ctx context.Context, now time.Time) {
 		f.books.Delayed--
 		f.count(&t, -1)
 		f.enqueue(ctx, &t, now)
+		f.tellCommitter()
 	}
 	f.awaitDelayed()
 }

@@ -13,10 +13,11 @@ type group struct {
 	values map[valueKey][]byte
 	added  map[uint64]int // Seq → index in batch.Put
 
-	first time.Time // when its oldest outcome was admitted
-	pages int
-	bytes int
-	due   bool // commit now, whatever its age
+	first    time.Time // when its oldest outcome was admitted
+	firstDue time.Time // of the delayed tasks that it adds; zero: none
+	pages    int
+	bytes    int
+	due      bool // commit now, whatever its age
 }
 
 type valueKey struct{ kind, key string }
@@ -28,6 +29,11 @@ func (g *group) full(o *Options) bool { return g.pages >= o.GroupPages || g.byte
 
 // ripe reports that it is to be committed without waiting for its age.
 func (g *group) ripe(o *Options) bool { return !g.empty() && (g.due || g.full(o)) }
+
+// delays reports that it adds a delayed task that is due at a time or before it.
+func (g *group) delays(due time.Time) bool {
+	return g != nil && !g.firstDue.IsZero() && !due.Before(g.firstDue)
+}
 
 // begin counts an outcome.
 func (g *group) begin(now time.Time) {
@@ -88,6 +94,14 @@ func (f *Frontier) kickCommitter() {
 	select {
 	case f.kick <- struct{}{}:
 	default:
+	}
+}
+
+// tellCommitter is called after an outcome was counted: the committer has to hear
+// of a group that is ripe, and of one that has begun, to watch its age.
+func (f *Frontier) tellCommitter() {
+	if f.open.ripe(&f.opts) || f.open.pages == 1 && f.opts.Interval > 0 {
+		f.kickCommitter()
 	}
 }
 
@@ -213,8 +227,8 @@ func (f *Frontier) commit(ctx context.Context, g *group) error {
 			l.settle(last, &f.windows)
 		}
 	}
-	if f.nextDue.IsZero() && f.saved.Delayed > 0 {
-		f.nextDue = f.now()
+	if f.saved.Delayed > 0 {
+		f.nextDue = f.now() // those that the promoter could not see before may be due
 	}
 	f.room.Broadcast()
 	f.wake()

@@ -74,6 +74,8 @@ func (f *Frontier) settleHost(ctx context.Context, h *host, now time.Time) {
 	case h.nextAt.After(now):
 		h.place = waiting
 		f.waiting.push(h)
+	case l == nil && len(h.levels) > 0:
+		return // only void leases are left; their tasks wait for the next run
 	case l == nil:
 		delete(f.hosts, h.name)
 		f.open.touch(h)
@@ -187,6 +189,9 @@ func (f *Frontier) SetRobots(ctx context.Context, lease *Lease, ttl, delay, wait
 		h.nextAt = later(h.nextAt, now.Add(wait))
 	} else {
 		h.robotsDelay, h.robotsUntil = delay, now.Add(max(ttl, time.Second))
+		if f.unclean {
+			h.nextAt = later(h.nextAt, f.opened.Add(f.opts.Delay(delay)))
+		}
 	}
 	f.open.add(values)
 	f.open.touch(h)

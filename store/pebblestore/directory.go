@@ -73,15 +73,12 @@ func openDirectory(fs vfs.FS, path, spider string) (*Directory, error) {
 	if info, err := fs.Stat(path); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open crawl directory: %s is a file", path)
 	}
-	if err := fs.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("create crawl directory: %w", err)
+	if err := makeDir(fs, path); err != nil {
+		return nil, fmt.Errorf("create crawl directory: %w", explain(fs, path, err))
 	}
 	d := &Directory{fs: fs, path: path}
 	if err := d.lock(spider); err != nil {
 		return nil, err
-	}
-	if err := syncDir(fs, fs.PathDir(path)); err != nil {
-		return nil, errors.Join(fmt.Errorf("sync crawl directory's parent: %w", err), d.Close())
 	}
 	return d, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -48,6 +49,63 @@ func onDisk(fs vfs.FS) bool {
 	return ok
 }
 
+// engineFS is what Pebble writes through. Pebble names the manifest in force by a
+// marker file, and panics if the folder cannot be synced after a change of it.
+type engineFS struct {
+	vfs.FS
+	poison func(error)
+}
+
+// Create makes durable what a marker refers to before there is the marker: Pebble
+// syncs the folder once for both, and after a power cut the marker alone may be left.
+func (e engineFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := e.settle(name); err != nil {
+		return nil, err
+	}
+	return e.FS.Create(name, c)
+}
+
+// Remove makes the new marker durable before the old one goes, for the same reason:
+// a frontier without a marker would be taken for a new one.
+func (e engineFS) Remove(name string) error {
+	if err := e.settle(name); err != nil {
+		return err
+	}
+	return e.FS.Remove(name)
+}
+
+func (e engineFS) settle(name string) error {
+	if !strings.HasPrefix(e.PathBase(name), "marker.") {
+		return nil
+	}
+	return syncDir(e.FS, e.PathDir(name))
+}
+
+// OpenDir gives a folder whose failed syncs poison the store, which is enough, and
+// are not reported, since that could end the process.
+func (e engineFS) OpenDir(name string) (vfs.File, error) {
+	f, err := e.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return engineDir{f, name, e.poison}, nil
+}
+
+func (e engineFS) Unwrap() vfs.FS { return e.FS }
+
+type engineDir struct {
+	vfs.File
+	name   string
+	poison func(error)
+}
+
+func (d engineDir) Sync() error {
+	if err := d.File.Sync(); err != nil {
+		d.poison(fmt.Errorf("sync directory %s: %w", d.name, err))
+	}
+	return nil
+}
+
 // syncDir makes the entries of a directory durable.
 func syncDir(fs vfs.FS, dir string) error {
 	d, err := fs.OpenDir(dir)
@@ -58,6 +116,33 @@ func syncDir(fs vfs.FS, dir string) error {
 		return errors.Join(fmt.Errorf("sync directory: %w", err), d.Close())
 	}
 	return d.Close()
+}
+
+// makeDir makes a directory with what is missing above it, all of it durable: the
+// entry of each is in the one above.
+func makeDir(fs vfs.FS, path string) error {
+	above := []string{fs.PathDir(path)}
+	for {
+		last := above[len(above)-1]
+		there, err := exists(fs, last)
+		if err != nil {
+			return err
+		}
+		if next := fs.PathDir(last); !there && next != last {
+			above = append(above, next)
+			continue
+		}
+		break
+	}
+	if err := fs.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	for _, dir := range above {
+		if err := syncDir(fs, dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeFile replaces a file in one step: after a crash it is the old or the new one.
@@ -114,6 +199,18 @@ func truncate(fs vfs.FS, name string, size int64) error {
 		return err
 	}
 	return writeFile(fs, name, data)
+}
+
+// explain adds what an operator needs to know about a full disk, and marks damage.
+func explain(fs vfs.FS, dir string, err error) error {
+	err = classify(err)
+	if !isDiskFull(err) {
+		return err
+	}
+	if usage, uerr := fs.GetDiskUsage(dir); uerr == nil {
+		return fmt.Errorf("disk full: %s has %d bytes free: %w", dir, usage.AvailBytes, err)
+	}
+	return fmt.Errorf("disk full: %s: %w", dir, err)
 }
 
 // isDiskFull reports whether err is about space, on the disk or in a quota.

@@ -23,7 +23,9 @@ const abandonAfter = time.Second
 type Options struct {
 	// Logger receives Pebble's errors, and its chatter at debug level. Nil discards it.
 	Logger *slog.Logger
-	// CacheBytes is the size of the block cache. Default 32 MB.
+	// CacheBytes is the size of the block cache. It should hold the filters of the
+	// known fingerprints, 1.25 MB a million: once it does not, each lookup reads
+	// whole filters from the disk. Default 64 MB.
 	CacheBytes int64
 	// MemTableBytes is the size at which a memtable is flushed. Default 64 MB.
 	MemTableBytes uint64
@@ -44,6 +46,7 @@ type Store struct {
 	once     sync.Once
 	poisoned chan struct{} // closed by the first failure
 	failure  error         // why; set before poisoned is closed
+	until    time.Time     // how long Pebble is waited for then; likewise
 	closed   bool
 }
 
@@ -60,20 +63,25 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 		fs: fs, dir: dir, poisoned: make(chan struct{}), view: o.ReadOnly,
 		log: itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
 	}
-	db, err := pebble.Open(fs.PathJoin(dir, frontierName), s.options(o))
+	name := fs.PathJoin(dir, frontierName)
+	err := s.guard(func() (err error) {
+		s.db, err = pebble.Open(name, s.options(o))
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", fs.PathJoin(dir, frontierName), classify(err))
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	s.db = db
 	if err := s.recover(o.ReadOnly); err != nil {
-		return nil, errors.Join(err, db.Close())
+		s.poison(err)
+		s.abandon()
+		return nil, s.failed()
 	}
 	return s, nil
 }
 
 func (s *Store) options(o Options) *pebble.Options {
 	if o.CacheBytes <= 0 {
-		o.CacheBytes = 32 << 20
+		o.CacheBytes = 64 << 20
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 64 << 20
@@ -82,7 +90,7 @@ func (s *Store) options(o Options) *pebble.Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	opts := &pebble.Options{
-		FS:                          s.fs,
+		FS:                          engineFS{s.fs, s.poison},
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   o.CacheBytes,
 		MemTableSize:                o.MemTableBytes,
@@ -149,7 +157,7 @@ func (s *Store) verifyLastGroup() error {
 // poison notes the first failure. From then on nothing counts as committed.
 func (s *Store) poison(err error) {
 	s.once.Do(func() {
-		s.failure = s.explain(err)
+		s.failure, s.until = explain(s.fs, s.dir, err), time.Now().Add(abandonAfter)
 		close(s.poisoned)
 	})
 }
@@ -164,22 +172,10 @@ func (s *Store) failed() error {
 	}
 }
 
-// explain adds what an operator needs to know about a full disk.
-func (s *Store) explain(err error) error {
-	err = classify(err)
-	if !isDiskFull(err) {
-		return err
-	}
-	if usage, uerr := s.fs.GetDiskUsage(s.dir); uerr == nil {
-		return fmt.Errorf("disk full: %s has %d bytes free: %w", s.dir, usage.AvailBytes, err)
-	}
-	return fmt.Errorf("disk full: %s: %w", s.dir, err)
-}
-
 // guard runs a call that Pebble may never return from once the disk has failed.
 func (s *Store) guard(call func() error) error {
 	result := make(chan error, 1)
-	go func() { result <- call() }()
+	go func() { result <- survived(call) }()
 	select {
 	case err := <-result:
 		if err != nil {
@@ -190,9 +186,24 @@ func (s *Store) guard(call func() error) error {
 	}
 	select {
 	case <-result: //nolint:errcheck // a late success does not count
-	case <-time.After(abandonAfter):
+	case <-time.After(time.Until(s.until)):
 	}
 	return s.failure
+}
+
+// survived turns a panic of Pebble's into an error. It panics where it sees no way
+// out, and may do so after one of its fatal errors was survived.
+func survived(call func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			cause, ok := v.(error)
+			if !ok {
+				cause = fmt.Errorf("%v", v)
+			}
+			err = fmt.Errorf("storage engine: %w", cause)
+		}
+	}()
+	return call()
 }
 
 // Close flushes what is in memory, so that the next open has nothing to replay,
@@ -224,14 +235,11 @@ func (s *Store) abandon() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// Pebble may panic after its fatal errors were survived, and its error now
-		// is the one that poisoned the store.
-		defer func() { _ = recover() }()
-		_ = s.db.Close()
+		_ = survived(s.db.Close) // its failure is the one that poisoned the store
 	}()
 	select {
 	case <-done:
-	case <-time.After(abandonAfter):
+	case <-time.After(time.Until(s.until)):
 	}
 }
 
