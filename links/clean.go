@@ -82,20 +82,43 @@ func isNormal(s string) bool {
 
 // isNormalPort recognises a port that is not the scheme's own.
 func isNormalPort(s string, https bool) bool {
-	if len(s) == 0 || len(s) > 4 || s[0] == '0' || !https && s == "80" || https && s == "443" {
-		return false // five digits may be too many
+	if s == "0" || !https && s == "80" || https && s == "443" {
+		return false
 	}
+	return isDecimal(s, 1<<16-1)
+}
+
+// isDecimal recognises a number of at most most, which has five digits at the
+// most, as the standard writes it.
+func isDecimal(s string, most int) bool {
+	if len(s) == 0 || len(s) > 5 || s[0] == '0' && len(s) > 1 {
+		return false
+	}
+	n := 0
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
+		n = 10*n + int(s[i]-'0')
 	}
-	return true
+	return n <= most
 }
 
-// isNormalHost recognises plain lower-case names. Numbers in the last place,
-// which may be IPv4 addresses, empty labels and hyphens in odd places, which
-// may be Punycode, are left to the parser.
+// isNormalIPv4 recognises four decimal numbers.
+func isNormalIPv4(s string) bool {
+	for range 3 {
+		i := strings.IndexByte(s, '.')
+		if i < 0 || !isDecimal(s[:i], 255) {
+			return false
+		}
+		s = s[i+1:]
+	}
+	return isDecimal(s, 255)
+}
+
+// isNormalHost recognises plain lower-case names and IPv4 addresses. Other
+// numbers in the last place, which may be addresses, too, empty labels and
+// hyphens in odd places, which may be Punycode, are left to the parser.
 func isNormalHost(s string) bool {
 	before := byte('.')
 	label := 0 // where the last label begins
@@ -111,7 +134,7 @@ func isNormalHost(s string) bool {
 		}
 		before = c
 	}
-	return is(before, hostByte) && s[label] >= 'a'
+	return is(before, hostByte) && (s[label] >= 'a' || isNormalIPv4(s))
 }
 
 // isNormalTail recognises path, query and fragment. The path begins with "/".

@@ -115,12 +115,20 @@ func schemeOf(raw string) string {
 		case c == '\t', c == '\n', c == '\r': // the standard removes them anywhere
 		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
 		case i > 0 && c == ':':
-			return strings.ToLower(strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(raw[:i]))
+			return strings.ToLower(strings.Map(dropBreaks, raw[:i]))
 		default:
 			return ""
 		}
 	}
 	return ""
+}
+
+// dropBreaks removes what the standard removes from a URL wherever it stands.
+func dropBreaks(r rune) rune {
+	if r == '\t' || r == '\n' || r == '\r' {
+		return -1
+	}
+	return r
 }
 
 // escapeLonePercents writes %25 for each % in front of the query that begins no

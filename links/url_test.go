@@ -288,6 +288,7 @@ func FuzzNormal(f *testing.F) {
 	for _, s := range []string{
 		"https://example.com/a?b=c#d", "http://a-b.c1:8080/%7e/./x", "http://1.2.3.4/", "http://a.0x1/",
 		"http://xn--a/", "https://a/%2e%2e/b", "http://a//b/..%2f?'#`", "https://a..b/", "http://a.b:443/",
+		"http://127.0.0.1:40123/a", "http://1.2.3.256/", "http://01.2.3.4/", "http://a.b:65536/",
 	} {
 		f.Add(s)
 	}
@@ -299,6 +300,21 @@ func FuzzNormal(f *testing.F) {
 			t.Errorf("%q is taken for normal; the parser says %q, %v", raw, want, err)
 		}
 	})
+}
+
+// TestNormalAddress holds that addresses and high ports, which sites under test
+// have, need no parser.
+func TestNormalAddress(t *testing.T) {
+	for raw, want := range map[string]bool{
+		"http://127.0.0.1:40123/a": true, "https://255.0.10.9/": true, "http://a.b:65535/": true,
+		"http://a.b:65536/": false, "http://a.b:080/": false, "http://a.b:/": false, "http://a.b:0/": false,
+		"http://1.2.3.256/": false, "http://1.2.3/": false, "http://1.2.3.4.5/": false, "http://01.2.3.4/": false,
+		"http://1.2.3.0x4/": false,
+	} {
+		if got := isNormal(raw); got != want {
+			t.Errorf("isNormal(%q) = %v, want %v", raw, got, want)
+		}
+	}
 }
 
 func FuzzBase(f *testing.F) {
