@@ -114,7 +114,7 @@ func (k *control) routes() http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /pause", func(w http.ResponseWriter, _ *http.Request) {
-		k.crawl.stopper.stop("asked to pause from outside")
+		k.crawl.stopper.again("asked to pause from outside")
 		w.WriteHeader(http.StatusAccepted)
 	})
 	return mux

@@ -22,10 +22,10 @@ type storeOpener func() (frontier.Store, error)
 
 // opened is what a crawl stands on.
 type opened struct {
-	dir    *pebblestore.Directory // nil without a crawl directory
-	store  frontier.Store
-	why    string // how the crawl begins, in words
-	prior  *Result // of a crawl that is finished already; store is nil then
+	dir   *pebblestore.Directory // nil without a crawl directory
+	store frontier.Store
+	why   string  // how the crawl begins, in words
+	prior *Result // of a crawl that is finished already; store is nil then
 }
 
 // openCrawl opens the store of a crawl, in a directory or in memory.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -27,6 +28,7 @@ type Output struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the call of the handler
 	page   *Response
 	state  func(key string) ([]byte, error)
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	sealed  bool
@@ -196,6 +198,10 @@ func (o *Output) request(r *Request) {
 func isBadURL(err error) bool {
 	return errors.Is(err, links.ErrInvalid) || errors.Is(err, links.ErrScheme) || errors.Is(err, links.ErrTooLong)
 }
+
+// Log returns the crawl's log, which also goes to the spider's LogFile. Its records
+// name the page.
+func (o *Output) Log() *slog.Logger { return o.log.With("url", redact(o.page.URL)) }
 
 // Count adds n to a counter of the spider's own, see [Stats.Custom].
 func (o *Output) Count(name string, n int64) {

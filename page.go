@@ -22,6 +22,7 @@ type page struct {
 	st     *stored
 	out    atomic.Pointer[Output] // read when the page is abandoned
 	ended  bool                   // an outcome was admitted, or could not be
+	clear  func()                 // takes back the note that the user's code may be at work on it
 }
 
 // maxDeaths is how often a page may take the process with it.
@@ -49,6 +50,7 @@ func (p *page) process(ctx context.Context) {
 // page stays pending.
 func (p *page) conclude(ctx context.Context, v *verdict) {
 	p.ended = true
+	defer p.clear()
 	if err := p.admit(ctx, v); err != nil && !errors.Is(err, frontier.ErrVoid) {
 		p.engine.log.Debug("outcome not admitted", "url", p.url(), "error", err)
 	}
@@ -81,6 +83,7 @@ func (p *page) work(ctx context.Context) (v verdict) {
 	if err != nil {
 		return p.judgeError(ctx, err)
 	}
+	p.clear = p.engine.suspects.enter(p.lease.Fingerprint)
 	return p.judge(ctx, resp)
 }
 
@@ -346,7 +349,7 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 		return failed(fmt.Errorf("handler %q is not registered", p.lease.Handler), r.Status)
 	}
 	out := &Output{
-		spider: e.spider, ctx: ctx, page: r,
+		spider: e.spider, ctx: ctx, page: r, log: e.log,
 		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
 	}
 	p.out.Store(out)
@@ -367,10 +370,8 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 	}
 }
 
-// call runs a handler, noted for as long as it takes; its panic is an error.
+// call runs a handler; its panic is an error.
 func (p *page) call(ctx context.Context, h Handler, r *Response, out *Output) (err error) {
-	note := p.engine.suspects.enter(p.lease.Seq)
-	defer p.engine.suspects.leave(note)
 	defer recovered("handler", &err)
 	return h(ctx, r, out)
 }

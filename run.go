@@ -22,7 +22,13 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	c.length = e.frontier.Resumed().ItemBytes
 	c.mu.Unlock()
 	committing := make(chan error, 1)
-	go func() { committing <- e.frontier.Run(ctx) }()
+	go func() {
+		err := e.frontier.Run(ctx)
+		if err != nil {
+			c.stopper.force("the store failed") // pages in flight may take their time
+		}
+		committing <- err
+	}()
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	e.work = work
@@ -32,7 +38,9 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	stopWatching()
 	cancel(nil)
 
-	finished := err == nil && !c.stopper.stopped()
+	// A stop that was asked for when nothing was left has stopped nothing.
+	books := e.frontier.Books()
+	finished := err == nil && books.Seeded && books.Left() == 0
 	err = errors.Join(err, e.close(finished), <-committing)
 	result, rerr := c.result(e, finished && err == nil)
 	err = errors.Join(dedupe(err), rerr, c.conclude(e, result, err), c.onClose(ctx, result))
@@ -43,7 +51,7 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 // crawl is the part of a run between opening and closing the frontier.
 func (c *Crawl) crawl(ctx context.Context, e *engine) error {
 	resumed := e.frontier.Resumed()
-	info := StartInfo{Resuming: resumed.Run > 0, Why: c.on.why, Run: int(resumed.Run) + 1, Stats: e.liveStats()}
+	info := StartInfo{Log: e.log, Resuming: resumed.Run > 0, Why: c.on.why, Run: int(resumed.Run) + 1, Stats: e.liveStats()}
 	e.log.Info("crawl begins", "why", info.Why, "run", info.Run, "pending", resumed.Left(), "pages", info.Stats.Pages, "items", resumed.Items)
 	if len(e.carried) > 0 {
 		if err := e.admit(ctx, &frontier.Outcome{State: frontier.Done}); err != nil {
@@ -130,7 +138,7 @@ func (c *Crawl) result(e *engine, finished bool) (*Result, error) {
 	r.Run.ItemBytes = saved.ItemBytes - e.frontier.Resumed().ItemBytes
 	switch {
 	case finished:
-		r.Status = Finished
+		r.Status, r.Reason = Finished, ""
 	case c.on.dir == nil:
 		r.Status = Stopped
 	}

@@ -24,8 +24,9 @@ type seeding struct {
 	done   chan struct{} // closed at the end
 	err    error         // valid then
 
-	once  sync.Once
-	group *frontier.Outcome
+	once    sync.Once
+	group   *frontier.Outcome
+	skipped found // of the group
 }
 
 // beginSeeding starts it. A list of URLs is admitted whole before the first fetch,
@@ -35,13 +36,13 @@ func (e *engine) beginSeeding(ctx context.Context) *seeding {
 	s := &seeding{engine: e, first: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
+		defer e.stopper.nudge() // last: it makes the dispatcher look at done
 		defer close(s.done)
 		defer s.begin()
 		defer cancel()
 		if s.err = s.seed(ctx); s.err != nil {
 			e.stopper.stop("start requests failed")
 		}
-		e.stopper.nudge()
 	}()
 	go func() {
 		select {
@@ -110,7 +111,7 @@ func (s *seeding) seedRequests(ctx context.Context, taken int64) error {
 	err := s.collect(ctx, requests)
 	stopped := ctx.Err() != nil
 	cancel()
-	for range requests { //nolint:revive // until the function has ended
+	for range requests { // until the function has ended
 	}
 	err = errors.Join(err, <-yielded)
 	if err == nil && !stopped {
@@ -168,21 +169,25 @@ func (s *seeding) collect(ctx context.Context, requests <-chan *Request) error {
 	}
 }
 
-// add takes one start request. One that cannot be fetched is skipped with a warning.
-func (s *seeding) add(req *Request) error {
+// add takes one start request. A URL that cannot be fetched is skipped with a
+// warning; a fault of the program ends seeding.
+func (s *seeding) add(req *Request) (err error) {
+	defer recovered("start request", &err)
 	e := s.engine
-	s.group.Seeds++
 	t, err := e.spider.encode(req, origin{})
 	switch {
-	case err != nil:
+	case isBadURL(err):
 		e.log.Warn("start request skipped", "error", err)
-		e.stats.change(func(st *Stats) { st.LinksBad++ })
+		s.skipped.bad++
+	case err != nil:
+		return fmt.Errorf("start request: %w", err)
 	case !e.spider.allows(t.Host):
 		e.log.Warn("start request skipped: outside the allowed domains", "url", redact(req.URL))
-		e.stats.change(func(st *Stats) { st.LinksOffsite++ })
+		s.skipped.offsite++
 	default:
 		s.group.Links = append(s.group.Links, t)
 	}
+	s.group.Seeds++
 	if s.group.Seeds < seedGroup {
 		return nil
 	}
@@ -192,8 +197,8 @@ func (s *seeding) add(req *Request) error {
 // flush admits the group. In a crawl of start URLs the first fetch waits for the
 // last group, otherwise for the first.
 func (s *seeding) flush() error {
-	o := s.group
-	s.group = &frontier.Outcome{State: frontier.Done}
+	o, skipped := s.group, s.skipped
+	s.group, s.skipped = &frontier.Outcome{State: frontier.Done}, found{}
 	if o.Seeds == 0 && !o.Seeded {
 		return nil
 	}
@@ -201,6 +206,8 @@ func (s *seeding) flush() error {
 		s.engine.stats.change(func(st *Stats) {
 			st.Links += int64(kept.Links)
 			st.LinksDuplicate += int64(kept.DuplicateLinks)
+			st.LinksOffsite += skipped.offsite
+			st.LinksBad += skipped.bad
 		})
 	}
 	err := s.engine.admit(context.Background(), o)

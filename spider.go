@@ -119,6 +119,7 @@ type StartInfo struct {
 	Why      string // in words: new, resumed after a pause, resumed after a kill, set aside and begun anew
 	Run      int    // 1 for the first
 	Stats    Stats  // of the crawl so far
+	Log      *slog.Logger // the crawl's log, which also goes to LogFile
 }
 
 // Bounds that catch a slip of the keyboard rather than limit anybody.

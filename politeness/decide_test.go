@@ -241,22 +241,3 @@ func TestParkingUntil(t *testing.T) {
 		}
 	}
 }
-
-func TestClampStored(t *testing.T) {
-	now := noon()
-	tests := []struct{ stored, longest, want time.Duration }{
-		{-time.Hour, time.Minute, -time.Hour},
-		{30 * time.Second, time.Minute, 30 * time.Second},
-		{time.Minute, time.Minute, time.Minute},
-		{24 * time.Hour, time.Minute, time.Minute},
-		{time.Second, -time.Minute, 0},
-	}
-	for _, tt := range tests {
-		if got := ClampStored(now.Add(tt.stored), now, tt.longest).Sub(now); got != tt.want {
-			t.Errorf("ClampStored(%v, max %v) = %v, want %v", tt.stored, tt.longest, got, tt.want)
-		}
-	}
-	if got := ClampStored(time.Time{}, now, time.Minute); !got.IsZero() {
-		t.Errorf("the zero time became %v", got)
-	}
-}

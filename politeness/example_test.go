@@ -89,10 +89,3 @@ func ExampleParking() {
 	// 2 2s
 	// 20 5m0s
 }
-
-func ExampleClampStored() {
-	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	stored := now.AddDate(1, 0, 0) // written before the clock was put right
-	fmt.Println(politeness.ClampStored(stored, now, time.Minute).Format(time.TimeOnly))
-	// Output: 12:01:00
-}

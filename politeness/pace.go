@@ -52,14 +52,3 @@ func (p Parking) Until(failures int, now time.Time) time.Time {
 	}
 	return now.Add(doubled(orDefault(p.First, DefaultParkingFirst), failures-1, orDefault(p.Max, DefaultParkingMax)))
 }
-
-// ClampStored gives the instant to use for one that was stored by an earlier
-// run as "not before". If the clock has jumped back since, the stored instant
-// lies further ahead than any delay could have put it; then now plus maxDelay
-// stands in for it. An instant that is past is returned as it is.
-func ClampStored(stored, now time.Time, maxDelay time.Duration) time.Time {
-	if latest := now.Add(max(maxDelay, 0)); stored.After(latest) {
-		return latest
-	}
-	return stored
-}

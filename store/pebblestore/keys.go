@@ -14,7 +14,7 @@ const (
 	prefixBooks   = 'b' // b → books as JSON
 	prefixDelayed = 'd' // d, due (8 bytes), seq (8) → task
 	prefixFailed  = 'f' // f, seq (8) → task
-	prefixGroup   = 'g' // g, offset in the item log (8) → length, items, checksum
+	prefixGroup   = 'g' // g, offset in the item log (8) → length, checksum
 	prefixHost    = 'h' // h, name → clock and queues
 	prefixPending = 'p' // p, host, 0, rank (4), seq (8) → task
 	prefixSeen    = 's' // s, fingerprint (16) → nothing
