@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/clew-crawler/clew"
@@ -126,7 +125,11 @@ func ExampleHandleSignals() {
 	read := spider.Parse
 	spider.Parse = func(ctx context.Context, page *clew.Response, out *clew.Output) error {
 		if page.CSS("h1::text").Get() == "page 3" {
-			if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil { // somebody presses Ctrl+C
+			process, err := os.FindProcess(os.Getpid())
+			if err != nil {
+				return err
+			}
+			if err := process.Signal(os.Interrupt); err != nil { // somebody presses Ctrl+C
 				return err
 			}
 		}

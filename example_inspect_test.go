@@ -1,0 +1,80 @@
+package clew_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/clew-crawler/clew"
+)
+
+// Inspect looks at a crawl directory and changes nothing, whether a process runs
+// its crawl or not. Discard deletes the crawl.
+func ExampleInspect() {
+	site, done := exampleChain(5)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	if _, err := clew.Run(context.Background(), headings(site), clew.CrawlDir(dir), clew.MaxPages(2)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	found, err := clew.Inspect(dir)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(found.Spider, found.State, found.Stats.Pages, "pages,", found.Stats.Pending, "pending")
+	// Output: headings paused 2 pages, 1 pending
+}
+
+// A program may ask another one that runs a crawl to pause it. Here both are one.
+func ExampleRequestPause() {
+	site, done := exampleChain(0)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	spider := headings(site)
+	read := spider.Parse
+	spider.Parse = func(ctx context.Context, page *clew.Response, out *clew.Output) error {
+		if page.CSS("h1::text").Get() == "page 3" {
+			if err := clew.RequestPause(ctx, dir); err != nil {
+				return err
+			}
+		}
+		return read(ctx, page, out)
+	}
+	result, err := clew.Run(context.Background(), spider, clew.CrawlDir(dir))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Status, result.Stats.Pages, "pages")
+	fmt.Println("asked again:", errors.Is(clew.RequestPause(context.Background(), dir), clew.ErrNotRunning))
+	// Output:
+	// paused 3 pages
+	// asked again: true
+}
+
+// A crawl that is not wanted any more is deleted with its items; what else is in
+// the directory stays.
+func ExampleDiscard() {
+	site, done := exampleChain(2)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	if _, err := clew.Run(context.Background(), headings(site), clew.CrawlDir(dir)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := clew.Discard(dir); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err := clew.Inspect(dir)
+	fmt.Println("gone:", errors.Is(err, clew.ErrNoCrawl))
+	// Output: gone: true
+}
