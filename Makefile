@@ -35,7 +35,8 @@ fmt: ## Format the code
 	$(TOOL) golangci-lint fmt
 
 .PHONY: bench
-bench: ## Run the benchmarks of PKG
+bench: ## Measure cost and throughput (BENCH=flags, 20 minutes, 3 GB in the temporary folder), then run the benchmarks of PKG
+	$(GO) run ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: fuzz

@@ -279,17 +279,18 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	s := &e.stats.stats
 	e.hosts = newHostHealth(orDefault(c.spider.GiveUp, defaultGiveUp), s.Fetches > s.FetchErrors)
 	s.Concurrency, s.ConcurrencyPerHost, s.Delay = c.spider.concurrency(), c.spider.perHost(), c.spider.Delay
-	var found []uint64
+	var found []frontier.Fingerprint
 	if e.suspects, found, err = openSuspects(c.handlingPath()); err != nil {
 		return nil, err
 	}
+	suspects := e.suspects // e is nil when an error is returned
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, e.suspects.close())
+			err = errors.Join(err, suspects.close())
 		}
 	}()
-	if books.Clean {
-		found = nil // whatever was given up, it did not end the process
+	if books.Clean || books.Run == 0 {
+		found = nil // whatever was given up did not end the process, or was of a crawl set aside
 	}
 	counts, died, err := deaths(ctx, c.on.store, found)
 	if err != nil {
@@ -307,7 +308,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	return e, nil
 }
 
-func (c *Crawl) frontierOptions(e *engine, deaths map[uint64]int) frontier.Options {
+func (c *Crawl) frontierOptions(e *engine, deaths map[frontier.Fingerprint]int) frontier.Options {
 	return frontier.Options{
 		Interval: c.opts.interval, SeenBytes: c.opts.seenBytes, GroupPages: c.opts.groupPages,
 		PerHost: c.spider.perHost(), Robots: !c.spider.IgnoreRobots, Deaths: deaths,

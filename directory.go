@@ -111,6 +111,9 @@ func (c *opened) openExisting(s *prepared, o *options) error {
 			return err
 		}
 	}
+	if err := c.dir.Damage(); err != nil {
+		return err
+	}
 	report, err := c.dir.Report()
 	if err != nil {
 		return err

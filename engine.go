@@ -38,6 +38,10 @@ type engine struct {
 	work  context.Context //nolint:containedctx // cancelled when what is in flight is given up
 	slots chan struct{}
 
+	// admission is held from collecting what sessions changed until it is admitted,
+	// so that no page is committed before its own changes, nor an older one over a newer.
+	admission sync.Mutex
+
 	mu        sync.Mutex
 	inFlight  map[*page]struct{}
 	abandoned []error
@@ -130,7 +134,7 @@ func isClosed(c <-chan struct{}) bool {
 
 // start works on a lease in a goroutine of its own.
 func (e *engine) start(lease *frontier.Lease) {
-	p := &page{engine: e, lease: lease}
+	p := &page{engine: e, lease: lease, clear: func() {}}
 	e.mu.Lock()
 	e.inFlight[p] = struct{}{}
 	e.mu.Unlock()
@@ -223,6 +227,8 @@ func (p *page) stackIn(dump string) string {
 
 // admit gives an outcome its place. Changes of sessions travel with it.
 func (e *engine) admit(ctx context.Context, o *frontier.Outcome) error {
+	e.admission.Lock()
+	defer e.admission.Unlock()
 	o.Values = append(o.Values, e.takeChanges()...)
 	// A stop must not keep an outcome from being admitted: the work is done.
 	err := e.frontier.Admit(context.WithoutCancel(ctx), o)
@@ -250,7 +256,7 @@ func (e *engine) takeChanges() []frontier.Value {
 			continue
 		}
 		for _, rec := range keeper.Changed() {
-			values = append(values, frontier.Value{Kind: kindSession, Key: name + "/" + rec.Key, Data: rec.Value})
+			values = append(values, frontier.Value{Kind: kindSession, Key: sessionKey(name, rec.Key), Data: rec.Value})
 		}
 	}
 	return values

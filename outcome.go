@@ -68,7 +68,7 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 	case frontier.Pending, frontier.Leased, frontier.Dropped, frontier.Done:
 	}
 	if p.lease.Deaths > 0 && v.state != frontier.Pending {
-		o.Values = append(o.Values, forgetDeaths(p.lease.Seq))
+		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
 	err := e.admit(ctx, o)
 	if _, ok := errors.AsType[*frontier.UpdateError](err); ok {

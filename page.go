@@ -68,6 +68,9 @@ func (p *page) work(ctx context.Context) (v verdict) {
 	if p.req, p.st, err = decode(&p.lease.Task); err != nil {
 		return failed(err, 0)
 	}
+	if p.engine.sessions[p.req.Session] == nil {
+		p.req.Session = "" // a lenient resume; links of the page inherit it
+	}
 	if p.lease.Deaths >= maxDeaths {
 		return failed(fmt.Errorf("handling this page ended the process %d times", p.lease.Deaths), 0)
 	}
@@ -96,10 +99,7 @@ func (p *page) fetch(ctx context.Context) (*fetch.Response, error) {
 		}
 		header.Set("Referer", p.st.Referer)
 	}
-	session := p.engine.sessions[p.lease.Session]
-	if session == nil {
-		session = p.engine.sessions[""] // a lenient resume
-	}
+	session := p.engine.sessions[p.req.Session]
 	resp, err := session.Fetch(ctx, &fetch.Request{
 		Method: p.req.Method, URL: p.st.URL, Header: header, Body: p.st.Body,
 		Cookies: p.req.Cookies, Proxy: p.st.Proxy, Timeout: p.st.Timeout,

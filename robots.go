@@ -125,6 +125,9 @@ func (e *engine) askRobots(ctx context.Context, lease *frontier.Lease) {
 	if ctx.Err() != nil {
 		wait = time.Second // the run is being given up; nothing was learned
 	}
+	e.admission.Lock()
+	defer e.admission.Unlock()
+	values = append(values, e.takeChanges()...)
 	if err := e.frontier.SetRobots(context.WithoutCancel(ctx), lease, ttl, delay, wait, values); err != nil {
 		e.log.Debug("robots.txt not admitted", "host", lease.Host, "error", err)
 	}
@@ -163,7 +166,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 	if err == nil {
 		values = []frontier.Value{{Kind: kindRobots, Key: host, Data: data}}
 	}
-	return s.Expires.Sub(now), r.Delay(), 0, append(values, e.takeChanges()...)
+	return s.Expires.Sub(now), r.Delay(), 0, values
 }
 
 // robotsAnswer is what came of asking for robots.txt.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/clew-crawler/clew/frontier"
@@ -42,6 +43,9 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	books := e.frontier.Books()
 	finished := err == nil && books.Seeded && books.Left() == 0
 	err = errors.Join(err, e.close(finished), <-committing)
+	if errors.Is(err, ErrDamaged) && c.on.dir != nil {
+		err = errors.Join(err, c.on.dir.NoteDamage(err)) // the next open would not see it
+	}
 	result, rerr := c.result(e, finished && err == nil)
 	err = errors.Join(dedupe(err), rerr, c.conclude(e, result, err), c.onClose(ctx, result))
 	c.stopper.release()
@@ -241,8 +245,15 @@ func dedupe(err error) error {
 	return errors.Join(kept...)
 }
 
-// splitSessionKey takes a stored key apart; names of sessions hold no slash.
+// sessionKey is the key under which a record of a session is stored. The name is
+// escaped, so that a slash in it is none.
+func sessionKey(session, key string) string { return url.PathEscape(session) + "/" + key }
+
+// splitSessionKey takes such a key apart.
 func splitSessionKey(key string) (session, rest string) {
 	session, rest, _ = strings.Cut(key, "/")
+	if name, err := url.PathUnescape(session); err == nil {
+		session = name
+	}
 	return session, rest
 }

@@ -199,18 +199,18 @@ func (s *Spider) validate() error {
 
 // handler finds a handler by the name that a request gives, aliases included.
 func (s *Spider) handler(name string) (Handler, bool) {
-	if name == "" {
-		return s.Parse, s.Parse != nil
-	}
-	if h, ok := s.Handlers[name]; ok {
-		return h, true
-	}
-	if now, ok := s.Aliases[name]; ok {
-		if now == "" {
+	for range len(s.Aliases) + 1 { // a handler may have been renamed more than once
+		if name == "" {
 			return s.Parse, s.Parse != nil
 		}
-		h, ok := s.Handlers[now]
-		return h, ok
+		if h, ok := s.Handlers[name]; ok {
+			return h, true
+		}
+		now, ok := s.Aliases[name]
+		if !ok {
+			break
+		}
+		name = now
 	}
 	return nil, false
 }

@@ -1,11 +1,12 @@
 package clew
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -13,16 +14,18 @@ import (
 )
 
 // kindDeaths is the kind of the values that count how often the process died while
-// a page was being handled. The key is the task's sequence number.
+// a page was being handled. The key is the request's fingerprint, since the place
+// in the order of a request that was found a moment before may be lost with the process.
 const kindDeaths = "deaths"
 
 // handlingName is the file that notes which pages are being handled right now.
 const handlingName = "handling"
 
-// Suspects note the pages whose handlers are running, in a file that outlives the
-// process but need not outlive the machine. A page that kills the process (by
-// memory, by its stack, by a concurrent map write) is found in it, runs alone
-// after the next start, and fails when it has done so three times.
+// Suspects note the pages that the user's code is at work on, from the answer to
+// the admission of the outcome, in a file that outlives the process but need not
+// outlive the machine. A page that kills the process (by memory, by its stack, by
+// a concurrent map write) is found in it, runs alone after the next start, and
+// fails when it has done so three times.
 type suspects struct {
 	mu   sync.Mutex
 	file *os.File // nil: nothing is noted
@@ -32,7 +35,7 @@ type suspects struct {
 
 // openSuspects reads what the last run was handling when it ended and begins to
 // take notes anew.
-func openSuspects(path string) (*suspects, []uint64, error) {
+func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
 	if path == "" {
 		return &suspects{}, nil, nil
 	}
@@ -40,10 +43,10 @@ func openSuspects(path string) (*suspects, []uint64, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	var found []uint64
-	for ; len(data) >= 8; data = data[8:] {
-		if seq := binary.LittleEndian.Uint64(data); seq != 0 {
-			found = append(found, seq)
+	var found []frontier.Fingerprint
+	for fp := range slices.Chunk(data, len(frontier.Fingerprint{})) {
+		if len(fp) == len(frontier.Fingerprint{}) && !bytes.Equal(fp, make([]byte, len(fp))) {
+			found = append(found, frontier.Fingerprint(fp))
 		}
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // likewise
@@ -53,11 +56,11 @@ func openSuspects(path string) (*suspects, []uint64, error) {
 	return &suspects{file: f}, found, nil
 }
 
-// enter notes that a page's handler begins; leave takes the note back. A note that
-// cannot be written is none: it only helps against pages that kill the process.
-func (s *suspects) enter(seq uint64) int64 {
+// enter notes a page; leave takes the note back. A note that cannot be written is
+// none: it only helps against pages that kill the process.
+func (s *suspects) enter(fp frontier.Fingerprint) (leave func()) {
 	if s.file == nil {
-		return 0
+		return func() {}
 	}
 	s.mu.Lock()
 	slot := s.next
@@ -67,24 +70,17 @@ func (s *suspects) enter(seq uint64) int64 {
 		s.next++
 	}
 	s.mu.Unlock()
-	s.write(slot, seq)
-	return slot
-}
-
-func (s *suspects) leave(slot int64) {
-	if s.file == nil {
-		return
+	s.write(slot, fp)
+	return func() {
+		s.write(slot, frontier.Fingerprint{})
+		s.mu.Lock()
+		s.free = append(s.free, slot)
+		s.mu.Unlock()
 	}
-	s.write(slot, 0)
-	s.mu.Lock()
-	s.free = append(s.free, slot)
-	s.mu.Unlock()
 }
 
-func (s *suspects) write(slot int64, seq uint64) {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], seq)
-	_, _ = s.file.WriteAt(b[:], slot*8) // see enter
+func (s *suspects) write(slot int64, fp frontier.Fingerprint) {
+	_, _ = s.file.WriteAt(fp[:], slot*int64(len(fp))) // see enter
 }
 
 func (s *suspects) close() error {
@@ -95,29 +91,28 @@ func (s *suspects) close() error {
 }
 
 // deaths adds the pages found in the file to the deaths counted before.
-func deaths(ctx context.Context, store frontier.Store, found []uint64) (map[uint64]int, []frontier.Value, error) {
-	counts := map[uint64]int{}
+func deaths(ctx context.Context, store frontier.Store, found []frontier.Fingerprint) (map[frontier.Fingerprint]int, []frontier.Value, error) {
+	counts := map[frontier.Fingerprint]int{}
 	for v, err := range store.Values(ctx, kindDeaths, nil) {
 		if err != nil {
 			return nil, nil, err
 		}
-		seq, err1 := strconv.ParseUint(v.Key, 10, 64)
-		n, err2 := strconv.Atoi(string(v.Data))
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, nil, fmt.Errorf("%w: count of deaths: %w", ErrDamaged, err)
+		n, err := strconv.Atoi(string(v.Data))
+		if len(v.Key) != len(frontier.Fingerprint{}) || err != nil {
+			return nil, nil, fmt.Errorf("%w: count of deaths %q of %x", ErrDamaged, v.Data, v.Key)
 		}
-		counts[seq] = n
+		counts[frontier.Fingerprint([]byte(v.Key))] = n
 	}
 	var values []frontier.Value
-	for _, seq := range found {
-		counts[seq]++
+	for _, fp := range found {
+		counts[fp]++
 		values = append(values, frontier.Value{
-			Kind: kindDeaths, Key: strconv.FormatUint(seq, 10), Data: []byte(strconv.Itoa(counts[seq])),
+			Kind: kindDeaths, Key: string(fp[:]), Data: []byte(strconv.Itoa(counts[fp])),
 		})
 	}
 	return counts, values, nil
 }
 
-func forgetDeaths(seq uint64) frontier.Value {
-	return frontier.Value{Kind: kindDeaths, Key: strconv.FormatUint(seq, 10)}
+func forgetDeaths(fp frontier.Fingerprint) frontier.Value {
+	return frontier.Value{Kind: kindDeaths, Key: string(fp[:])}
 }

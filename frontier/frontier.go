@@ -29,9 +29,9 @@ type Options struct {
 	Delay func(robots time.Duration) time.Duration
 	// Robots makes a lease for robots.txt come before the first task of a host.
 	Robots bool
-	// Deaths holds the tasks, by Seq, that were being handled when the process
+	// Deaths holds the tasks, by Fingerprint, that were being handled when the process
 	// died, with the number of times.
-	Deaths map[uint64]int
+	Deaths map[Fingerprint]int
 	// Note is called when a group closes; what it returns becomes [Books].Note.
 	Note func() json.RawMessage
 	// Committed is called after each commit. It must be quick.

@@ -144,7 +144,7 @@ func (f *Frontier) lease(ctx context.Context, h *host, now time.Time) *Lease {
 		return &Lease{Task: Task{Key: Key{Host: h.name}}, Robots: true, host: h, before: h.nextAt}
 	}
 	l := h.first()
-	deaths := f.opts.Deaths[l.window[0].Seq]
+	deaths := f.opts.Deaths[l.window[0].Fingerprint]
 	if deaths > 0 {
 		if f.leases > 0 {
 			return nil // it runs alone, when the others are back
@@ -169,7 +169,7 @@ func (f *Frontier) release(lease *Lease) {
 	f.solo = false
 	if lease.level != nil {
 		lease.level.release(lease.Seq)
-		delete(f.opts.Deaths, lease.Seq)
+		delete(f.opts.Deaths, lease.Fingerprint)
 	}
 }
 

@@ -237,13 +237,13 @@ func TestSuspects(t *testing.T) {
 		s := newMemStore()
 		h := start(t, s, Options{})
 		h.seed("http://a", "1", "2", "3")
-		suspect := h.want("1").Seq
-		second := h.want("2").Seq
+		suspect := h.want("1").Fingerprint
+		second := h.want("2").Fingerprint
 		if err := h.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		_ = h.Close(false)
-		h = start(t, s, Options{Deaths: map[uint64]int{suspect: 2, second: 1}})
+		h = start(t, s, Options{Deaths: map[Fingerprint]int{suspect: 2, second: 1}})
 		first := h.want("1")
 		if first.Deaths != 2 {
 			t.Errorf("it died %d times", first.Deaths)

@@ -2,6 +2,7 @@ package links
 
 import (
 	"encoding/binary"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func (r Recipe) Fingerprint(id Identity) (Fingerprint, error) {
 	buffer = appendField(buffer, id.Session)
 	buffer = appendBody(buffer, id)
 	for _, name := range r.headerNames() {
-		values := id.Header.Values(name)
+		values := headerValues(id.Header, name)
 		buffer = appendField(buffer, name)
 		buffer = binary.AppendUvarint(buffer, uint64(len(values)))
 		for _, value := range values {
@@ -100,6 +101,17 @@ func (r Recipe) Fingerprint(id Identity) (Fingerprint, error) {
 		}
 	}
 	return xxh3.Hash128(buffer).Bytes(), nil
+}
+
+// headerValues gives the values of a header whose name may be spelled in any case.
+func headerValues(header http.Header, name string) []string {
+	var values []string
+	for _, key := range slices.Sorted(maps.Keys(header)) {
+		if strings.EqualFold(key, name) {
+			values = append(values, header[key]...)
+		}
+	}
+	return values
 }
 
 // appendField writes a text so that no two lists of texts look alike.

@@ -1,0 +1,157 @@
+package crashtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/clew-crawler/clew"
+	"github.com/clew-crawler/clew/internal/testsite"
+)
+
+// An ending is what two crawls of the same site must agree on.
+type ending struct {
+	log      []byte   // the item log as it is
+	items    []string // its lines, sorted
+	failures []string // sorted
+	state    map[string]string
+	books    map[string]int64
+}
+
+// endingOf reads what a finished crawl left.
+func endingOf(t *testing.T, dir string, r *clew.Result) *ending {
+	t.Helper()
+	if r == nil || r.Status != clew.Finished {
+		t.Fatalf("crawl is not finished: %+v", r)
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "items.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &ending{log: log, state: map[string]string{}, books: bookCounters(&r.Stats)}
+	for line := range bytes.Lines(log) {
+		e.items = append(e.items, string(line))
+	}
+	slices.Sort(e.items)
+	for _, f := range r.Failures {
+		path, err := canonicalPath(f.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.failures = append(e.failures, fmt.Sprintf("%s: %s (%d attempts)", path, f.Reason, f.Attempts))
+	}
+	slices.Sort(e.failures)
+	for k, v := range r.State {
+		var b bytes.Buffer
+		if err := json.Compact(&b, v); err != nil {
+			t.Fatal(err)
+		}
+		e.state[k] = b.String()
+	}
+	return e
+}
+
+// bookCounters are the counters that no stop may change. All of them are sums over
+// the committed outcomes. Which link to a page comes first decides who is its
+// referer and how deep it is, but not how many links there were, how many of them
+// were new, or what became of the requests: each is judged once, by itself.
+func bookCounters(s *clew.Stats) map[string]int64 {
+	books := map[string]int64{
+		"pages": s.Pages, "items": s.Items, "items dropped": s.ItemsDropped, "items duplicate": s.ItemsDuplicate,
+		"links": s.Links, "links duplicate": s.LinksDuplicate, "links offsite": s.LinksOffsite, "links bad": s.LinksBad,
+		"redirects": s.Redirects, "robots disallowed": s.RobotsDisallowed, "failed": s.Failed,
+		"item bytes": s.ItemBytes, "seen": s.Seen, "pending": s.Pending, "delayed": s.Delayed,
+	}
+	for status, n := range s.Statuses {
+		books[fmt.Sprint("status ", status)] = n
+	}
+	for name, n := range s.Custom {
+		books["custom "+name] = n
+	}
+	return books
+}
+
+// compare reports where an ending differs from the one of a crawl that nothing stopped.
+func (e *ending) compare(t *testing.T, want *ending) {
+	t.Helper()
+	compareLines(t, "items", e.items, want.items)
+	compareLines(t, "failures", e.failures, want.failures)
+	if !maps.Equal(e.state, want.state) {
+		t.Errorf("state %v, want %v", e.state, want.state)
+	}
+	for name, n := range want.books {
+		if e.books[name] != n {
+			t.Errorf("%s: %d, want %d", name, e.books[name], n)
+		}
+	}
+	if len(e.books) != len(want.books) {
+		t.Errorf("counters %v, want %v", e.books, want.books)
+	}
+}
+
+// compareLines names the first few lines that only one side has.
+func compareLines(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if slices.Equal(got, want) {
+		return
+	}
+	t.Errorf("%d %s, want %d", len(got), what, len(want))
+	count := map[string]int{}
+	for _, l := range got {
+		count[l]++
+	}
+	for _, l := range want {
+		count[l]--
+	}
+	shown := 0
+	for _, l := range slices.Sorted(maps.Keys(count)) {
+		if n := count[l]; n != 0 && shown < 5 {
+			shown++
+			t.Errorf("%+d × %s", n, l)
+		}
+	}
+}
+
+// checkOracle holds the pages of an ending against what the site knows of itself.
+func (e *ending) checkOracle(t *testing.T, site *testsite.Site) {
+	t.Helper()
+	var got []string
+	want := site.PagePaths()
+	for _, line := range e.items {
+		var item struct {
+			Kind string `json:"_kind"`
+			Path string `json:"path"`
+		}
+		if err := json.Unmarshal([]byte(line), &item); err != nil {
+			t.Fatal(err)
+		}
+		if item.Kind == "page" {
+			got = append(got, item.Path)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	compareLines(t, "pages", got, want)
+	if got, want := len(e.failures), len(site.BrokenPaths()); got != want {
+		t.Errorf("%d failures, want %d", got, want)
+	}
+}
+
+// uninterrupted crawls the whole site in one run and returns how that ends.
+func uninterrupted(t *testing.T, w *web, o order) *ending {
+	t.Helper()
+	w.reset()
+	o.Base, o.Dir, o.Run = w.base, filepath.Join(t.TempDir(), "crawl"), 1
+	p := launch(t, o)
+	if code := p.wait(); code != exitFinished {
+		t.Fatalf("uninterrupted crawl: exit code %d: %s\n%s", code, p.last.Error, p.stderr.String())
+	}
+	e := endingOf(t, o.Dir, p.last.Result)
+	w.reset()
+	return e
+}

@@ -1,0 +1,29 @@
+package crashtest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// The flags of a test binary have no other place.
+var (
+	seedFlag  = flag.Uint64("seed", 1, "seed of the first site and of the instants of its kills")
+	killsFlag = flag.Int("kills", 20, "kills of each seed")
+	seedsFlag = flag.Int("seeds", 1, "number of seeds, counted up from -seed")
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(orderVariable) != "" {
+		os.Exit(crawlAsTold(os.Getenv(orderVariable)))
+	}
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
