@@ -22,6 +22,7 @@ const (
 	itemsName    = "items.jsonl"
 	reportName   = "report.json"
 	removedName  = "frontier.removed" // a frontier on its way out
+	damagedName  = "damaged"          // what a run found wrong that opening does not see
 )
 
 // Format is the number of the on-disk format that this code writes. A directory
@@ -146,7 +147,7 @@ func (d *Directory) lock(spider string) error {
 		err = os.WriteFile(name, append(data, '\n'), 0o600) // in place: the lock is on this very file
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), l.Unlock())
+		return errors.Join(fmt.Errorf("write %s: %w", name, explain(d.fs, d.path, err)), l.Unlock())
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (d *Directory) SetIdentity(id Identity) error {
 		return fmt.Errorf("encode identity: %w", err)
 	}
 	if err := writeFile(d.fs, d.file(identityName), append(data, '\n')); err != nil {
-		return fmt.Errorf("write %s: %w", d.file(identityName), err)
+		return fmt.Errorf("write %s: %w", d.file(identityName), explain(d.fs, d.path, err))
 	}
 	return nil
 }
@@ -227,10 +228,31 @@ func (d *Directory) Report() ([]byte, error) {
 	return data, nil
 }
 
+// NoteDamage keeps what a run found damaged, where opening does not look, for the
+// next one.
+func (d *Directory) NoteDamage(found error) error {
+	if err := writeFile(d.fs, d.file(damagedName), []byte(found.Error()+"\n")); err != nil {
+		return fmt.Errorf("write %s: %w", d.file(damagedName), explain(d.fs, d.path, err))
+	}
+	return nil
+}
+
+// Damage returns what [Directory.NoteDamage] kept, as damage, and nil if there is nothing.
+func (d *Directory) Damage() error {
+	data, err := readFile(d.fs, d.file(damagedName))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", d.file(damagedName), err)
+	}
+	return fmt.Errorf("%w: found by an earlier run: %s", frontier.ErrDamaged, strings.TrimSpace(string(data)))
+}
+
 // Finish writes the report, which makes the crawl a finished one.
 func (d *Directory) Finish(report []byte) error {
 	if err := writeFile(d.fs, d.file(reportName), report); err != nil {
-		return fmt.Errorf("write %s: %w", d.file(reportName), err)
+		return fmt.Errorf("write %s: %w", d.file(reportName), explain(d.fs, d.path, err))
 	}
 	return nil
 }
@@ -252,7 +274,7 @@ func (d *Directory) RemoveFrontier() error {
 		err = d.fs.RemoveAll(gone)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove frontier: %w", err)
+		return fmt.Errorf("remove frontier: %w", explain(d.fs, d.path, err))
 	}
 	return nil
 }
@@ -266,7 +288,7 @@ func (d *Directory) SetAside(why string, now time.Time) (string, error) {
 	for n := 2; ; n++ {
 		taken, err := exists(d.fs, dest)
 		if err != nil {
-			return "", fmt.Errorf("set crawl aside: %w", err)
+			return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
 		}
 		if !taken {
 			break
@@ -274,17 +296,17 @@ func (d *Directory) SetAside(why string, now time.Time) (string, error) {
 		dest = d.file(fmt.Sprintf("%s-%d", base, n))
 	}
 	if err := d.fs.MkdirAll(dest, 0o700); err != nil {
-		return "", fmt.Errorf("set crawl aside: %w", err)
+		return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
 	}
 	// The identity goes last: until then a crash leaves a directory that is still recognised.
-	for _, name := range []string{reportName, itemsName, frontierName, removedName, identityName} {
+	for _, name := range []string{reportName, itemsName, frontierName, removedName, damagedName, identityName} {
 		err := d.fs.Rename(d.file(name), d.fs.PathJoin(dest, name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("set crawl aside: %w", err)
+			return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
 		}
 	}
 	if err := errors.Join(syncDir(d.fs, dest), syncDir(d.fs, d.path)); err != nil {
-		return "", fmt.Errorf("set crawl aside: %w", err)
+		return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
 	}
 	return dest, nil
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -47,63 +46,6 @@ func private(f vfs.File, name string, err error) (vfs.File, error) {
 func onDisk(fs vfs.FS) bool {
 	_, ok := fs.(diskFS)
 	return ok
-}
-
-// engineFS is what Pebble writes through. Pebble names the manifest in force by a
-// marker file, and panics if the folder cannot be synced after a change of it.
-type engineFS struct {
-	vfs.FS
-	poison func(error)
-}
-
-// Create makes durable what a marker refers to before there is the marker: Pebble
-// syncs the folder once for both, and after a power cut the marker alone may be left.
-func (e engineFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := e.settle(name); err != nil {
-		return nil, err
-	}
-	return e.FS.Create(name, c)
-}
-
-// Remove makes the new marker durable before the old one goes, for the same reason:
-// a frontier without a marker would be taken for a new one.
-func (e engineFS) Remove(name string) error {
-	if err := e.settle(name); err != nil {
-		return err
-	}
-	return e.FS.Remove(name)
-}
-
-func (e engineFS) settle(name string) error {
-	if !strings.HasPrefix(e.PathBase(name), "marker.") {
-		return nil
-	}
-	return syncDir(e.FS, e.PathDir(name))
-}
-
-// OpenDir gives a folder whose failed syncs poison the store, which is enough, and
-// are not reported, since that could end the process.
-func (e engineFS) OpenDir(name string) (vfs.File, error) {
-	f, err := e.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return engineDir{f, name, e.poison}, nil
-}
-
-func (e engineFS) Unwrap() vfs.FS { return e.FS }
-
-type engineDir struct {
-	vfs.File
-	name   string
-	poison func(error)
-}
-
-func (d engineDir) Sync() error {
-	if err := d.File.Sync(); err != nil {
-		d.poison(fmt.Errorf("sync directory %s: %w", d.name, err))
-	}
-	return nil
 }
 
 // syncDir makes the entries of a directory durable.
@@ -207,8 +149,10 @@ func explain(fs vfs.FS, dir string, err error) error {
 	if !isDiskFull(err) {
 		return err
 	}
-	if usage, uerr := fs.GetDiskUsage(dir); uerr == nil {
-		return fmt.Errorf("disk full: %s has %d bytes free: %w", dir, usage.AvailBytes, err)
+	for there, above := "", dir; there != above; there, above = above, fs.PathDir(above) {
+		if usage, uerr := fs.GetDiskUsage(above); uerr == nil { // dir may be missing yet
+			return fmt.Errorf("disk full: %s has %d bytes free: %w", dir, usage.AvailBytes, err)
+		}
 	}
 	return fmt.Errorf("disk full: %s: %w", dir, err)
 }

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -27,7 +30,8 @@ type Options struct {
 	// known fingerprints, 1.25 MB a million: once it does not, each lookup reads
 	// whole filters from the disk. Default 64 MB.
 	CacheBytes int64
-	// MemTableBytes is the size at which a memtable is flushed. Default 64 MB.
+	// MemTableBytes is the size at which a memtable is flushed; up to four are in
+	// memory at a time. Default 32 MB.
 	MemTableBytes uint64
 	// ReadOnly opens the store for looking at it: nothing is written, not even a cut of the log.
 	ReadOnly bool
@@ -47,6 +51,7 @@ type Store struct {
 	poisoned chan struct{} // closed by the first failure
 	failure  error         // why; set before poisoned is closed
 	until    time.Time     // how long Pebble is waited for then; likewise
+	stuck    atomic.Bool   // Pebble met a fatal error
 	closed   bool
 }
 
@@ -66,7 +71,7 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	name := fs.PathJoin(dir, frontierName)
 	err := s.guard(func() (err error) {
 		s.db, err = pebble.Open(name, s.options(o))
-		return err
+		return incomplete(err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
@@ -84,19 +89,19 @@ func (s *Store) options(o Options) *pebble.Options {
 		o.CacheBytes = 64 << 20
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 64 << 20
+		o.MemTableBytes = 32 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	opts := &pebble.Options{
-		FS:                          engineFS{s.fs, s.poison},
+		FS:                          engineFS{s.fs, s},
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   o.CacheBytes,
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 3,
 		FormatMajorVersion:          pebble.FormatNewest,
-		Logger:                      engineLogger{o.Logger, s.poison},
+		Logger:                      engineLogger{o.Logger, s.fatal},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.poison(fmt.Errorf("write in the background: %w", err)) },
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
@@ -155,11 +160,23 @@ func (s *Store) verifyLastGroup() error {
 }
 
 // poison notes the first failure. From then on nothing counts as committed.
-func (s *Store) poison(err error) {
+func (s *Store) poison(err error) { s.poisonFor(err, abandonAfter) }
+
+func (s *Store) poisonFor(err error, wait time.Duration) {
 	s.once.Do(func() {
-		s.failure, s.until = explain(s.fs, s.dir, err), time.Now().Add(abandonAfter)
+		s.failure, s.until = explain(s.fs, s.dir, err), time.Now().Add(wait)
 		close(s.poisoned)
 	})
+}
+
+// fatal poisons the store and does not return: Pebble does not expect a fatal error
+// to be survived, and what it did next could make things worse, up to a panic in one
+// of its goroutines. So the goroutine stays where it is. It may hold Pebble's locks,
+// so there is nothing to wait for.
+func (s *Store) fatal(err error) {
+	s.stuck.Store(true)
+	s.poisonFor(err, 0)
+	select {}
 }
 
 // failed returns why the store may not be used any more.
@@ -232,6 +249,9 @@ func (s *Store) Close() error {
 
 // abandon gives Pebble a moment to close; on a full disk it would take for ever.
 func (s *Store) abandon() {
+	if s.stuck.Load() {
+		return
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -250,30 +270,14 @@ func (s *Store) Failed() bool { return s.failed() != nil }
 // Load implements [frontier.Store].
 func (s *Store) Load(context.Context) (frontier.Books, error) { return s.books, s.failed() }
 
-// engineLogger turns Pebble's fatal errors into poison.
-type engineLogger struct {
-	log    *slog.Logger
-	poison func(error)
-}
-
-func (l engineLogger) Infof(format string, args ...any) {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("storage engine", "event", fmt.Sprintf(format, args...))
+// incomplete marks a frontier as damaged whose files do not fit its manifest. Pebble
+// does not call that corruption, and has no name for a table of the wrong size.
+func incomplete(err error) error {
+	if err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, pebble.ErrDBNotPristine) &&
+		!strings.Contains(err.Error(), "object size mismatch") {
+		return err
 	}
-}
-
-func (l engineLogger) Errorf(format string, args ...any) {
-	l.log.Error("storage engine", "event", fmt.Sprintf(format, args...))
-}
-
-func (l engineLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("storage engine: %s", fmt.Sprintf(format, args...))
-	for _, a := range args {
-		if cause, ok := a.(error); ok {
-			err = fmt.Errorf("storage engine: %w", cause)
-		}
-	}
-	l.poison(err)
+	return fmt.Errorf("%w: %w", frontier.ErrDamaged, err)
 }
 
 // classify marks evidence of damage, and nothing else, as such.
