@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// config is what the command line says.
+type config struct {
+	only     string
+	dir      string
+	sizes    []uint64
+	rounds   int
+	duration time.Duration
+	pages    int64
+	profile  string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the program: a role when the first argument names one, else the driver.
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	if len(args) > 0 {
+		if role, ok := roles()[args[0]]; ok {
+			return runRole(ctx, role, in, out)
+		}
+	}
+	cfg, err := parse(args)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		run  func(context.Context, *config, io.Writer) error
+	}{{"cost", cost}, {"latency", latency}, {"throughput", throughput}} {
+		if cfg.only != "" && cfg.only != part.name {
+			continue
+		}
+		if err := part.run(ctx, cfg, out); err != nil {
+			return fmt.Errorf("measure %s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+func parse(args []string) (*config, error) {
+	cfg := &config{}
+	var sizes string
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.StringVar(&cfg.only, "only", "", "measure only cost, latency or throughput")
+	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
+	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas")
+	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
+	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")
+	fs.Int64Var(&cfg.pages, "pages", 40_000, "pages of a crawl of the throughput part")
+	fs.StringVar(&cfg.profile, "profile", "", "file for a CPU profile of the durable crawl of the throughput part")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	for s := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("-sizes: %w", err)
+		}
+		cfg.sizes = append(cfg.sizes, n)
+	}
+	switch cfg.only {
+	case "", "cost", "latency", "throughput":
+		return cfg, nil
+	}
+	return nil, fmt.Errorf("-only: %q is none of cost, latency and throughput", cfg.only)
+}
+
+// A job tells a process in a role what to do.
+type job struct {
+	Began    time.Time // when the process was asked for
+	Dir      string
+	Size     uint64
+	Duration time.Duration
+	URL      string
+	Mode     string
+	Announce bool // the role "crawl" answers as soon as it fetches
+	Pages    int64
+	Workers  int
+	Latency  time.Duration
+	Profile  string
+}
+
+// roles are what this program starts itself as. The answer is printed as JSON; a
+// role that goes on after it has answered ends with its standard input.
+func roles() map[string]func(context.Context, *job, func(any) error) error {
+	return map[string]func(context.Context, *job, func(any) error) error{
+		"build": build, "crawl": crawlRole, "leases": leasesRole, "serve": serveRole, "fetch": fetchRole,
+	}
+}
+
+func runRole(ctx context.Context, role func(context.Context, *job, func(any) error) error, in io.Reader, out io.Writer) error {
+	dec := json.NewDecoder(in)
+	var j job
+	if err := dec.Decode(&j); err != nil {
+		return fmt.Errorf("read job: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // returns when the driver is done with this process, or dead
+		cancel()
+	}()
+	return role(ctx, &j, json.NewEncoder(out).Encode)
+}
+
+// A child is a process in a role.
+type child struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+}
+
+func spawn(ctx context.Context, role string, j job) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, role) //nolint:gosec // this very program
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	j.Began = time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(in).Encode(j); err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+	}
+	return &child{cmd, in, json.NewDecoder(out)}, nil
+}
+
+// end lets the process finish, kill does not.
+func (c *child) end() error  { return errors.Join(c.in.Close(), c.cmd.Wait()) }
+func (c *child) kill() error { err := c.cmd.Process.Kill(); _ = c.cmd.Wait(); return err }
+
+// ask runs a role to its end and decodes its one answer.
+func ask(ctx context.Context, role string, j job, answer any) error {
+	c, err := spawn(ctx, role, j)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", role, err)
+	}
+	err = c.out.Decode(answer)
+	if err := errors.Join(err, c.end()); err != nil {
+		return fmt.Errorf("%s: %w", role, err)
+	}
+	return nil
+}
