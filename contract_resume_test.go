@@ -211,15 +211,16 @@ func TestContractBooksOfStartRequestsAreExact(t *testing.T) {
 	conBubble(t, func(t *testing.T) {
 		fs := vfs.NewCrashableMem()
 		on := func(fs vfs.FS) Option { return func(o *options) { o.dir, o.fs = "/crawl", fs } }
-		s := conSpider(newConWeb(func(conVisit) conReply { return conReply{takes: time.Second} }))
+		s := conSpider(newConWeb(func(conVisit) conReply { return conReply{takes: 100 * time.Millisecond} }))
 		s.AllowedDomains = []string{"site.test"}
 		seeds := func(wait time.Duration) {
-			s.StartRequests = conConcat(conSeeds(300, 0), conList(&Request{URL: "http://else.test"}, &Request{URL: "nothing"}),
-				conWait(wait), conSeeds(10, 0))
+			s.StartRequests = conConcat(conSeeds(300, 0), conWait(1095*time.Millisecond),
+				conList(&Request{URL: "http://else.test"}, &Request{URL: "nothing"}), conWait(wait), conSeeds(10, 0))
 		}
 		seeds(time.Hour)
-		c, wait := conStart(t, s, on(fs))
-		time.Sleep(3500 * time.Millisecond)
+		c, wait := conStart(t, s, on(fs), Interval(time.Millisecond))
+		// Pages end, and are committed, at 1.1 s, when those two are taken but not admitted yet.
+		time.Sleep(1110 * time.Millisecond)
 		crashed := fs.CrashClone(vfs.CrashCloneCfg{}) // as after a power cut
 		c.Pause()
 		if _, err := wait(); err != nil {

@@ -277,6 +277,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 		return nil, err
 	}
 	s := &e.stats.stats
+	s.Runs = int(books.Run) + 1
 	e.hosts = newHostHealth(orDefault(c.spider.GiveUp, defaultGiveUp), s.Fetches > s.FetchErrors)
 	s.Concurrency, s.ConcurrencyPerHost, s.Delay = c.spider.concurrency(), c.spider.perHost(), c.spider.Delay
 	var found []frontier.Fingerprint
@@ -286,7 +287,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	suspects := e.suspects // e is nil when an error is returned
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, suspects.close())
+			err = errors.Join(err, suspects.close(false))
 		}
 	}()
 	if books.Clean || books.Run == 0 {

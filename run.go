@@ -49,7 +49,7 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	result, rerr := c.result(e, finished && err == nil)
 	err = errors.Join(dedupe(err), rerr, c.conclude(e, result, err), c.onClose(ctx, result))
 	c.stopper.release()
-	return result, errors.Join(err, e.closeSessions(), e.suspects.close())
+	return result, errors.Join(err, e.closeSessions(), e.suspects.close(err == nil))
 }
 
 // crawl is the part of a run between opening and closing the frontier.

@@ -93,7 +93,6 @@ func newCounters(note json.RawMessage, logs *logCounts) (*counters, error) {
 	if s.StartedAt.IsZero() {
 		s.StartedAt = c.began.UTC()
 	}
-	s.Runs++
 	s.Statuses, s.Custom = ensure(s.Statuses), ensure(s.Custom)
 	s.SessionFetches, s.Proxies = ensure(s.SessionFetches), ensure(s.Proxies)
 	s.LogLevels, s.Hosts = ensure(s.LogLevels), ensure(s.Hosts)

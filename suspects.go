@@ -83,11 +83,16 @@ func (s *suspects) write(slot int64, fp frontier.Fingerprint) {
 	_, _ = s.file.WriteAt(fp[:], slot*int64(len(fp))) // see enter
 }
 
-func (s *suspects) close() error {
+// close ends the notes. After an orderly end of the run they tell nothing.
+func (s *suspects) close(orderly bool) error {
 	if s.file == nil {
 		return nil
 	}
-	return s.file.Close()
+	err := s.file.Close()
+	if orderly {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return err
 }
 
 // deaths adds the pages found in the file to the deaths counted before.

@@ -111,8 +111,11 @@ func logWriter() io.Writer {
 	return io.Discard
 }
 
-// starts yields the front page, or the first pages of the site with some requests
-// between them that come to nothing.
+// startPages is the number of different pages among any number of start requests.
+const startPages = 500
+
+// starts yields the front page, or the first pages of the site over and over, with
+// some requests between them that come to nothing.
 func (s *script) starts(ctx context.Context) iter.Seq2[*clew.Request, error] {
 	return func(yield func(*clew.Request, error) bool) {
 		if s.Starts <= 1 {
@@ -121,14 +124,12 @@ func (s *script) starts(ctx context.Context) iter.Seq2[*clew.Request, error] {
 			return
 		}
 		for i := range s.Starts {
-			u := fmt.Sprintf("%s/page/%d", s.Base, i)
+			u := fmt.Sprintf("%s/page/%d", s.Base, i%startPages)
 			switch i % 10 {
 			case 3:
 				u = "mailto:nobody@offsite.invalid"
 			case 6:
 				u = fmt.Sprintf("http://offsite.invalid/%d", i)
-			case 9:
-				u = fmt.Sprintf("%s/page/%d", s.Base, i/2) // mostly known already
 			}
 			if !yield(&clew.Request{URL: u}, nil) {
 				return

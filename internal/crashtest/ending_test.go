@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/internal/testsite"
@@ -21,6 +22,8 @@ type ending struct {
 	failures []string // sorted
 	state    map[string]string
 	books    map[string]int64
+
+	opening, crawling time.Duration // what an uninterrupted run took, on this machine and today
 }
 
 // endingOf reads what a finished crawl left.
@@ -148,10 +151,15 @@ func uninterrupted(t *testing.T, w *web, o order) *ending {
 	w.reset()
 	o.Base, o.Dir, o.Run = w.base, filepath.Join(t.TempDir(), "crawl"), 1
 	p := launch(t, o)
+	p.expect("opening")
+	begin := time.Now()
+	p.expect("running")
+	opened := time.Now()
 	if code := p.wait(); code != exitFinished {
 		t.Fatalf("uninterrupted crawl: exit code %d: %s\n%s", code, p.last.Error, p.stderr.String())
 	}
 	e := endingOf(t, o.Dir, p.last.Result)
+	e.opening, e.crawling = opened.Sub(begin), time.Since(opened)
 	w.reset()
 	return e
 }

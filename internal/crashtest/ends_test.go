@@ -26,7 +26,7 @@ func TestKillAtBothEnds(t *testing.T) {
 		o := st.begin(t)
 		p := launch(t, o)
 		p.expect("opening")
-		p.killAfter(in(upTo(rng, 30*time.Millisecond)))
+		p.killAfter(in(upTo(rng, st.want.opening)))
 		inspect(t, o.Dir).close(t)
 		found[where(t, o.Dir)]++
 
@@ -40,7 +40,7 @@ func TestKillAtBothEnds(t *testing.T) {
 			o.Run++
 			p = launch(t, o)
 			p.expect("opening")
-			if !p.killAfter(in(upTo(rng, 120*time.Millisecond))) {
+			if !p.killAfter(in(upTo(rng, st.want.opening+2*st.want.crawling))) {
 				break // it came to its end before
 			}
 		}

@@ -110,7 +110,7 @@ func ReadIdentity(path string) (id Identity, found bool, err error) {
 // Discard deletes everything that stands for the crawl. The identity goes last, so
 // that a directory half discarded can be discarded again.
 func (d *Directory) Discard() error {
-	for _, name := range []string{reportName, frontierName, removedName, itemsName, identityName} {
+	for _, name := range []string{reportName, frontierName, removedName, damagedName, itemsName, identityName} {
 		if err := d.fs.RemoveAll(d.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("discard crawl: %w", err)
 		}
