@@ -65,6 +65,9 @@ func (c *Crawl) crawl(ctx context.Context, e *engine) error {
 			return err
 		}
 	}
+	if err := e.suspects.begin(); err != nil {
+		return fmt.Errorf("begin notes of pages: %w", err)
+	}
 	if err := c.onStart(ctx, info); err != nil {
 		return err
 	}

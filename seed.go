@@ -206,8 +206,8 @@ func (s *seeding) flush() error {
 		s.engine.stats.change(func(st *Stats) {
 			st.Links += int64(kept.Links)
 			st.LinksDuplicate += int64(kept.DuplicateLinks)
-			st.LinksOffsite += skipped.offsite
 			st.LinksBad += skipped.bad
+			st.LinksOffsite += skipped.offsite
 		})
 	}
 	err := s.engine.admit(context.Background(), o)

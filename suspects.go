@@ -33,8 +33,8 @@ type suspects struct {
 	next int64
 }
 
-// openSuspects reads what the last run was handling when it ended and begins to
-// take notes anew.
+// openSuspects reads what the last run was handling when it ended. Its notes stay
+// until begin, which is called when the deaths are committed.
 func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
 	if path == "" {
 		return &suspects{}, nil, nil
@@ -49,11 +49,19 @@ func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
 			found = append(found, frontier.Fingerprint(fp))
 		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // likewise
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // likewise
 	if err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return &suspects{file: f}, found, nil
+}
+
+// begin begins to take notes anew.
+func (s *suspects) begin() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Truncate(0)
 }
 
 // enter notes a page; leave takes the note back. A note that cannot be written is
