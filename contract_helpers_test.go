@@ -15,8 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/clew-crawler/clew/fetch"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/clew-crawler/clew/fetch"
 )
 
 // conVisit is one fetch that the scripted web has seen.

@@ -258,7 +258,10 @@ func TestContractItemsOfAnyType(t *testing.T) {
 		}
 		r := conRun(t, s)
 		var got []string
-		for line := range r.Items() {
+		for line, err := range r.Items() {
+			if err != nil {
+				t.Fatal(err)
+			}
 			got = append(got, string(line))
 		}
 		want := []string{

@@ -364,7 +364,10 @@ func TestContractItemsYieldsTheLastOnes(t *testing.T) {
 	for range 200 {
 		c, wait := conStart(t, conSpider(web), Interval(0))
 		n := 0
-		for range c.Items(t.Context()) {
+		for _, err := range c.Items(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			n++
 		}
 		if _, err := wait(); err != nil {
@@ -379,7 +382,10 @@ func TestContractItemsYieldsTheLastOnes(t *testing.T) {
 func TestContractLeavingItemsEarlyStopsNothing(t *testing.T) {
 	conBubble(t, func(t *testing.T) {
 		c, wait := conStart(t, conSpider(conStar(50, time.Millisecond)))
-		for range c.Items(t.Context()) {
+		for _, err := range c.Items(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 		r, err := wait()

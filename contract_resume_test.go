@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -16,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clew-crawler/clew/fetch"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/clew-crawler/clew/fetch"
 )
 
 // conInRuns runs a spider in runs of a few pages each until it is finished.
@@ -442,7 +442,7 @@ func TestContractDamage(t *testing.T) {
 func TestContractTwoRunsOfOneSpider(t *testing.T) {
 	conBubble(t, func(t *testing.T) {
 		s := conSpider(conStar(5, time.Second))
-		s.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		s.Logger = slog.New(slog.DiscardHandler)
 		_, one := conStart(t, s)
 		_, two := conStart(t, s, MaxPages(2))
 		a, err := one()

@@ -14,8 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clew-crawler/clew/store/pebblestore"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/clew-crawler/clew/store/pebblestore"
 )
 
 // damageFiles reads every file below the crawl directory.
@@ -96,7 +97,7 @@ func damageStates(t *testing.T) map[string]*vfs.MemFS {
 	parse, pages := spider.Parse, 0
 	spider.Parse = func(ctx context.Context, page *Response, out *Output) error {
 		if pages++; pages == 17 {
-			clone = killed.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}) //nolint:gosec // repeatable
+			clone = killed.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 		}
 		return parse(ctx, page, out)
 	}
@@ -117,7 +118,7 @@ func TestDamage(t *testing.T) {
 			for how, change := range damages() {
 				t.Run(fmt.Sprintf("%s/%s/%s", state, strings.TrimPrefix(path, faultDir+"/"), how), func(t *testing.T) {
 					clone := func() *vfs.MemFS {
-						fs := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}) //nolint:gosec // repeatable
+						fs := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 						if change == nil {
 							if err := fs.Remove(path); err != nil {
 								t.Fatal(err)
@@ -320,7 +321,7 @@ func TestTwoOpens(t *testing.T) {
 	}
 	_, err = Open(fastSpider(newFaultServer(false)), CrawlDir(dir))
 	check("the same process", fmt.Sprint(err), errors.Is(err, ErrInUse))
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoOpens$") //nolint:gosec // this test
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoOpens$")
 	cmd.Env = append(os.Environ(), "CLEW_TEST_SECOND_OPEN="+dir)
 	out, err := cmd.CombinedOutput()
 	check("another process", fmt.Sprint(string(out), err), strings.HasPrefix(string(out), "true"))

@@ -182,6 +182,9 @@ func (c *opened) finished(report []byte) (*Result, error) {
 	if err := json.Unmarshal(report, r); err != nil {
 		return nil, fmt.Errorf("%w: report.json of %s cannot be read: %w", ErrDamaged, c.dir.Path(), err)
 	}
+	if err := c.dir.CheckItems(r.Stats.ItemBytes); err != nil {
+		return nil, err
+	}
 	r.Dir = c.dir.Path()
 	r.open = openLogFile(c.dir.ItemsPath(), r.Stats.ItemBytes)
 	if r.Stats.Failed > 0 {

@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clew-crawler/clew/politeness"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/clew-crawler/clew/politeness"
 )
 
 // A fault fails the k-th matching operation of a disk, and all later ones if it
@@ -126,7 +127,7 @@ func TestFaults(t *testing.T) {
 					if testing.Short() || strings.HasPrefix(name, "anything") {
 						step = 1 + k/2
 					}
-					f := &fault{match: match, k: k, cause: cause, stays: k%2 == 0 == (cause == syscall.ENOSPC)}
+					f := &fault{match: match, k: k, cause: cause, stays: k%2 == 0 == errors.Is(cause, syscall.ENOSPC)}
 					rich := k%4 > 1
 					if !crawlWithFault(t, f, rich, log[rich], books[rich]) {
 						t.Errorf("operation %d, stays %v, rich %v", k, f.stays, rich)
@@ -151,7 +152,7 @@ func crawlWithFault(t *testing.T, f *fault, rich bool, log []byte, books string)
 	begin := time.Now()
 	saved, err := runUntilFault(errorfs.Wrap(disk, f), rich)
 	elapsed := time.Since(begin)
-	killed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}) //nolint:gosec // repeatable
+	killed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 	cut := disk.CrashClone(vfs.CrashCloneCfg{})
 	f.healed.Store(true) // what Pebble still tries in the background may succeed now
 	if elapsed > 2*time.Second {
@@ -250,7 +251,7 @@ func TestShortWrites(t *testing.T) {
 		if !errors.Is(err, syscall.ENOSPC) {
 			t.Fatalf("write %d cut short: the run ended with %v", k, err)
 		}
-		killed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}) //nolint:gosec // repeatable
+		killed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 		left.Store(1 << 40)
 		if !resumeAfterCrash(t, crashPoint{disk: killed, saved: saved}, false, log, books, fastSpider) {
 			t.Fatalf("write %d cut short", k)
@@ -300,7 +301,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skipf("a small file system cannot be mounted here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", mount).CombinedOutput(); err != nil { //nolint:noctx // at the end
+		if out, err := exec.Command("umount", "-l", mount).CombinedOutput(); err != nil {
 			t.Errorf("unmount: %v: %s", err, out)
 		}
 	})

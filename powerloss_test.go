@@ -19,11 +19,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
 	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/politeness"
 	"github.com/clew-crawler/clew/store/pebblestore"
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // faultDir is where the crawls of these tests live, on a file system in memory.
@@ -130,7 +131,7 @@ func faultSpider(s *faultServer) *Spider {
 			out.ItemOnce("once", faultItem{URL: "once"})
 			Update(out, "pages", func(n int) int { return n + 1 })
 			out.Count("seen", 1)
-			for _, href := range strings.Fields(string(page.Body)) {
+			for href := range strings.FieldsSeq(string(page.Body)) {
 				if strings.HasPrefix(href, "/") {
 					out.Follow(href)
 				}
@@ -260,7 +261,7 @@ func checkDisk(t *testing.T, disk *vfs.MemFS, saved int64) {
 func TestPowerLoss(t *testing.T) {
 	for _, rich := range []bool{false, true} {
 		t.Run(fmt.Sprintf("rich=%v", rich), func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(11, 12)) //nolint:gosec // repeatable
+			rng := rand.New(rand.NewPCG(11, 12))
 			synctest.Test(t, func(t *testing.T) {
 				points, log, books := recordCrashes(t, rich, rng)
 				t.Logf("%d crash points, %d bytes of items, books %s", len(points), len(log), books)

@@ -34,6 +34,9 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	defer cancel(nil)
 	e.work = work
 
+	if ctx.Err() != nil {
+		c.stopper.stop("context ended: " + context.Cause(ctx).Error()) // before the first fetch
+	}
 	stopWatching := c.watch(ctx, e, cancel)
 	err = c.crawl(ctx, e)
 	stopWatching()

@@ -115,10 +115,10 @@ type Spider struct {
 
 // StartInfo says how a run begins.
 type StartInfo struct {
-	Resuming bool   // an earlier run is continued
-	Why      string // in words: new, resumed after a pause, resumed after a kill, set aside and begun anew
-	Run      int    // 1 for the first
-	Stats    Stats  // of the crawl so far
+	Resuming bool         // an earlier run is continued
+	Why      string       // in words: new, resumed after a pause, resumed after a kill, set aside and begun anew
+	Run      int          // 1 for the first
+	Stats    Stats        // of the crawl so far
 	Log      *slog.Logger // the crawl's log, which also goes to LogFile
 }
 
@@ -164,6 +164,18 @@ func (s *Spider) validate() error {
 	for name, h := range s.Handlers {
 		if h == nil || name == "" {
 			fault("Handlers", "entry %q needs a name and a function", name)
+		}
+	}
+	for name, session := range s.Sessions {
+		if session == nil {
+			fault("Sessions", "entry %q is nil", name)
+		}
+	}
+	if _, replaced := s.Sessions[""]; !replaced {
+		if session, err := fetch.NewHTTP(s.HTTP); err != nil {
+			fault("HTTP", "%w", err)
+		} else if err := session.Close(); err != nil {
+			fault("HTTP", "%w", err)
 		}
 	}
 	for old, now := range s.Aliases {

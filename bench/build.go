@@ -50,10 +50,10 @@ func fingerprint(url string) (frontier.Fingerprint, error) {
 // built returns the crawl directory of a size, which is built if need be.
 func built(ctx context.Context, cfg *config, size uint64) (string, error) {
 	dir := filepath.Join(cfg.dir, fmt.Sprintf("pending-%d", size))
-	if _, err := os.Stat(filepath.Join(dir, builtName)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, builtName)); err == nil { //nolint:gosec // below the folder that the user named
 		return dir, nil
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // likewise
 		return "", err
 	}
 	var took time.Duration
@@ -72,7 +72,7 @@ func copied(ctx context.Context, cfg *config, size uint64) (dir string, remove f
 		return "", nil, err
 	}
 	dir = from + "-copy"
-	remove = func() error { return os.RemoveAll(dir) }
+	remove = func() error { return os.RemoveAll(dir) } //nolint:gosec // likewise
 	if err := errors.Join(remove(), os.CopyFS(dir, os.DirFS(from))); err != nil {
 		return "", nil, errors.Join(fmt.Errorf("copy %s: %w", from, err), remove())
 	}

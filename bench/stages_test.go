@@ -23,8 +23,8 @@ import (
 //
 //	go test -bench . -run '^$' ./bench -args -sizes 0,1000000,10000000 -dir /tmp/clew-stages
 var (
-	sizesFlag = flag.String("sizes", "0,10000", "pending requests of the frontiers, separated by commas")             //nolint:gochecknoglobals // flags of the test
-	dirFlag   = flag.String("dir", "", "folder that keeps the frontiers built; default one for each benchmark alone") //nolint:gochecknoglobals // likewise
+	sizesFlag = flag.String("sizes", "0,10000", "pending requests of the frontiers, separated by commas")
+	dirFlag   = flag.String("dir", "", "folder that keeps the frontiers built; default one for each benchmark alone")
 )
 
 // eachSize runs a benchmark on a store of each size. At 0 nothing is known.
@@ -93,6 +93,7 @@ func openFrontier(b *testing.B, store frontier.Store) *frontier.Frontier {
 // and 10 items: all that the frontier and its store do for a page.
 func BenchmarkPage(b *testing.B) {
 	eachSize(b, func(b *testing.B, store *pebblestore.Store, size uint64) {
+		b.Helper()
 		f := openFrontier(b, store)
 		w := worker{frontier: f, site: bigSite(size)}
 		b.ReportAllocs()
@@ -120,6 +121,7 @@ func BenchmarkPage(b *testing.B) {
 // BenchmarkLease leases tasks from a long queue and gives them back.
 func BenchmarkLease(b *testing.B) {
 	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ uint64) {
+		b.Helper()
 		f := openFrontier(b, store)
 		b.ReportAllocs()
 		for b.Loop() {
@@ -137,12 +139,13 @@ func BenchmarkLease(b *testing.B) {
 // BenchmarkSeen asks the store for the 40 links of a page, known and unknown ones.
 func BenchmarkSeen(b *testing.B) {
 	eachSize(b, func(b *testing.B, store *pebblestore.Store, size uint64) {
+		b.Helper()
 		for _, known := range []bool{true, false} {
 			b.Run(fmt.Sprintf("known=%v", known), func(b *testing.B) {
 				if known && size == 0 {
 					b.Skip("nothing is known")
 				}
-				random := rand.New(rand.NewPCG(1, size)) //nolint:gosec // draws pages
+				random := rand.New(rand.NewPCG(1, size))
 				s, fps, answers := bigSite(size), make([]frontier.Fingerprint, site.Links), make([]bool, site.Links)
 				b.ReportAllocs()
 				for b.Loop() {
@@ -212,6 +215,7 @@ func BenchmarkCommit(b *testing.B) {
 // BenchmarkResume opens a frontier after a pause and takes the first lease.
 func BenchmarkResume(b *testing.B) {
 	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ uint64) {
+		b.Helper()
 		for b.Loop() {
 			f, err := frontier.Open(b.Context(), store, frontier.Options{})
 			if err != nil {

@@ -65,7 +65,7 @@ type Frontier struct {
 	closed  uint64 // groups closed so far
 	err     error  // why nothing can be admitted any more
 
-	offset  time.Duration // added to the wall clock, see now
+	started time.Time // when it was opened, on the machine's clock
 	unclean bool
 	opened  time.Time
 
@@ -123,10 +123,8 @@ func (f *Frontier) load(ctx context.Context) error {
 	f.books.Handlers = cloneCounts(books.Handlers)
 	f.books.Sessions = cloneCounts(books.Sessions)
 	// A wall clock that was set back must not make stored times wait for it.
-	if behind := time.Until(books.Time); behind > 0 {
-		f.offset = behind
-	}
-	f.opened = f.now()
+	f.started = time.Now()
+	f.opened = later(f.started, books.Time).Round(0)
 	f.unclean = books.Run > 0 && !books.Clean
 	if books.NextSeq == 0 {
 		f.books.NextSeq = 1 // 0 means "not admitted"
@@ -172,9 +170,9 @@ func (f *Frontier) begin(ctx context.Context) error {
 	return nil
 }
 
-// now is the frontier's clock: the wall clock, moved forward so that it never
-// runs behind a time at which something was committed.
-func (f *Frontier) now() time.Time { return time.Now().Add(f.offset).Round(0) }
+// now is the frontier's clock. It starts with the wall clock, or with the last
+// commit if that is later, and then runs on evenly whatever is done to the wall clock.
+func (f *Frontier) now() time.Time { return f.opened.Add(time.Since(f.started)) }
 
 // Resumed returns the books as they were before this run; Run is 0 if there was none.
 func (f *Frontier) Resumed() Books { return f.resumed }

@@ -22,7 +22,7 @@ func (s Site) Handler(latency time.Duration) http.Handler {
 		if !wait(r.Context(), latency) {
 			return
 		}
-		buf := pool.Get().(*[]byte) //nolint:errcheck // holds nothing else
+		buf := pool.Get().(*[]byte)
 		*buf = s.Append((*buf)[:0], page)
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")

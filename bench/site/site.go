@@ -36,7 +36,7 @@ func (s Site) URL(page uint64) string {
 func (s Site) appendURL(b []byte, page uint64) []byte {
 	if s.Hosts > 0 {
 		b = append(b, "http://host"...)
-		b = strconv.AppendUint(b, page%uint64(s.Hosts), 10) //nolint:gosec // a small positive number
+		b = strconv.AppendUint(b, page%uint64(s.Hosts), 10)
 		b = append(b, ".example"...)
 	}
 	b = append(b, "/catalogue/page/"...)
@@ -68,7 +68,7 @@ func (s Site) target(page uint64, n int) uint64 {
 	if n < Fresh {
 		return s.Seen + Fresh*page + uint64(n) + 1
 	}
-	h := mix(page*Links + uint64(n)) //nolint:gosec // below Links
+	h := mix(page*Links + uint64(n))
 	switch {
 	case s.Seen == 0:
 		return h % (page + 1)
@@ -87,7 +87,7 @@ func (s Site) Append(b []byte, page uint64) []byte {
 	b = append(b, "</title></head><body><div class=\"container\"><h1>Catalogue</h1>\n"...)
 	for n := range Items {
 		b = append(b, "<div class=\"quote\"><span class=\"text\">"...)
-		b = strconv.AppendUint(b, mix(page+uint64(n)), 16) //nolint:gosec // below Items
+		b = strconv.AppendUint(b, mix(page+uint64(n)), 16)
 		b = append(b, ": "+lorem+"</span> <span>by <small class=\"author\">Author "...)
 		b = strconv.AppendInt(b, int64(n), 10)
 		b = append(b, "</small></span><p class=\"note\">"+lorem+lorem+lorem+lorem+"</p></div>\n"...)

@@ -243,7 +243,7 @@ func (r *randomCrawl) crash() {
 	}
 	r.disk.Crash(50*r.rng.IntN(3)/2, r.rng.Uint64())
 	_ = r.f.Close(false) // on the dead disk
-	<-r.ended //nolint:errcheck // likewise
+	<-r.ended            //nolint:errcheck // likewise
 	_ = r.store.Close()
 	r.reopen()
 	if r.count < saved {

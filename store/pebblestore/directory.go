@@ -167,6 +167,23 @@ func (d *Directory) file(name string) string { return d.fs.PathJoin(d.path, name
 // Path returns the directory's path as given.
 func (d *Directory) Path() string { return d.path }
 
+// CheckItems compares the length of the item log with what a report states.
+func (d *Directory) CheckItems(length int64) error {
+	if length == 0 {
+		return nil
+	}
+	info, err := d.fs.Stat(d.file(itemsName))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %s is missing, %d bytes were committed", frontier.ErrDamaged, d.file(itemsName), length)
+	case err != nil:
+		return fmt.Errorf("look at items: %w", err)
+	case info.Size() < length:
+		return fmt.Errorf("%w: %s has %d bytes, %d were committed", frontier.ErrDamaged, d.file(itemsName), info.Size(), length)
+	}
+	return nil
+}
+
 // ItemsPath returns the path of the item log.
 func (d *Directory) ItemsPath() string { return d.file(itemsName) }
 

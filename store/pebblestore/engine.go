@@ -2,18 +2,21 @@ package pebblestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // engineFS is what Pebble writes through. It keeps Pebble from what would end the
 // process or lose a commit when the disk fails: errors that Pebble panics at, in
 // goroutines of its own or holding locks that are not its to give back, are fatal
-// to the store instead, see [Store.fatal]. Once the store is poisoned no file is
-// created any more, which also ends Pebble's endless retries on a full disk.
+// to the store instead, see [Store.fatal]. Once the disk has failed no file is
+// created any more, which also ends Pebble's endless retries on a full one.
 type engineFS struct {
 	vfs.FS
 	store *Store
@@ -23,8 +26,8 @@ type engineFS struct {
 // names the manifest in force: Pebble syncs the folder once for both, and after a
 // power cut the marker alone may be left.
 func (e engineFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := e.store.failed(); err != nil {
-		e.store.fatal(err)
+	if err := e.store.failed(); err != nil && !errors.Is(err, frontier.ErrDamaged) {
+		e.store.fatal(err) // damage is no reason: such a store can be closed
 	}
 	if err := e.settle(name); err != nil {
 		return nil, err

@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/clew-crawler/clew/frontier"
 )
 
 // failing fails matching operations from the k-th on until it is healed.
@@ -54,7 +55,7 @@ func TestFaults(t *testing.T) {
 	const child = "CLEW_TEST_FAULTS"
 	if os.Getenv(child) == "" {
 		args := []string{"-test.run=^TestFaults$", "-test.v", fmt.Sprintf("-test.short=%v", testing.Short())}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], args...) //nolint:gosec // this test
+		cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 		cmd.Env = append(os.Environ(), child+"=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
@@ -108,7 +109,7 @@ func commitUntilFault(t *testing.T, f *failing) {
 	s, err := open(errorfs.Wrap(disk, f), "/crawl", Options{MemTableBytes: 256 << 10})
 	acknowledged := -1
 	var begin time.Time
-	rng := rand.New(rand.NewPCG(5, 6)) //nolint:gosec // repeatable
+	rng := rand.New(rand.NewPCG(5, 6))
 	for n := 0; err == nil && n < 60; n++ {
 		begin = time.Now()
 		if err = s.Commit(context.Background(), faultBatch(rng, n)); err == nil {
@@ -135,7 +136,7 @@ func commitUntilFault(t *testing.T, f *failing) {
 			t.Errorf("%s %d: open after a %s: %v", f.name, f.k, name, err)
 			continue
 		}
-		if got := int(s.books.NextSeq) - 1; got < acknowledged || got > acknowledged+1 { //nolint:gosec // small
+		if got := int(s.books.NextSeq) - 1; got < acknowledged || got > acknowledged+1 {
 			t.Errorf("%s %d: after a %s there are %d commits, %d were acknowledged", f.name, f.k, name, got, acknowledged)
 		}
 		if err := errors.Join(s.Check(context.Background()), s.Close()); err != nil {
@@ -153,7 +154,7 @@ func faultBatch(rng *rand.Rand, n int) *frontier.Batch {
 	}
 	b := &frontier.Batch{
 		Values: []frontier.Value{{Kind: "k", Key: fmt.Sprint(n % 40), Data: data}},
-		Books:  frontier.Books{Run: 1, NextSeq: uint64(n + 1), Items: int64(n), ItemBytes: int64(n) * 10}, //nolint:gosec // small
+		Books:  frontier.Books{Run: 1, NextSeq: uint64(n + 1), Items: int64(n), ItemBytes: int64(n) * 10},
 	}
 	if n > 0 {
 		b.Lines = fmt.Appendf(nil, "{\"n\":%03d}\n", n)
@@ -168,7 +169,7 @@ func TestMarkers(t *testing.T) {
 	if err := makeDir(disk, "/crawl"); err != nil {
 		t.Fatal(err)
 	}
-	rng := rand.New(rand.NewPCG(7, 8)) //nolint:gosec // repeatable
+	rng := rand.New(rand.NewPCG(7, 8))
 	var crashed []*vfs.MemFS
 	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if strings.HasSuffix(op.Path, frontierName) || strings.Contains(op.Path, "marker") {

@@ -50,29 +50,35 @@ func (l *itemLog) open() error {
 	return nil
 }
 
-// recover brings the file back to its committed length. A log without any
-// commit is not cut: its length is unknown, and nothing is thrown away for that.
-func (l *itemLog) recover(committed int64, known bool) error {
+// recover takes the committed length and reports whether there is a tail that belongs
+// to no commit. A log without any commit is damage rather than tail: its length is
+// unknown, and nothing is thrown away for that.
+func (l *itemLog) recover(committed int64, known bool) (tail bool, err error) {
 	l.length = committed
 	info, err := l.fs.Stat(l.name)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		if committed > 0 {
-			return fmt.Errorf("%w: %s is missing, %d bytes are committed", frontier.ErrDamaged, l.name, committed)
+			return false, fmt.Errorf("%w: %s is missing, %d bytes are committed", frontier.ErrDamaged, l.name, committed)
 		}
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case info.Size() < committed:
-		return fmt.Errorf("%w: %s has %d bytes, %d are committed", frontier.ErrDamaged, l.name, info.Size(), committed)
+		return false, fmt.Errorf("%w: %s has %d bytes, %d are committed", frontier.ErrDamaged, l.name, info.Size(), committed)
 	case info.Size() == committed:
-		return nil
+		return false, nil
 	case !known:
-		return fmt.Errorf("%w: %s has %d bytes, and no commit says how many of them count",
+		return false, fmt.Errorf("%w: %s has %d bytes, and no commit says how many of them count",
 			frontier.ErrDamaged, l.name, info.Size())
 	}
-	if err := truncate(l.fs, l.name, committed); err != nil {
-		return fmt.Errorf("cut %s back to its committed %d bytes: %w", l.name, committed, err)
+	return true, nil
+}
+
+// cut brings the file back to its committed length.
+func (l *itemLog) cut() error {
+	if err := truncate(l.fs, l.name, l.length); err != nil {
+		return fmt.Errorf("cut %s back to its committed %d bytes: %w", l.name, l.length, err)
 	}
 	return nil
 }

@@ -71,6 +71,9 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	name := fs.PathJoin(dir, frontierName)
 	err := s.guard(func() (err error) {
 		s.db, err = pebble.Open(name, s.options(o))
+		if err == nil && s.failed() != nil {
+			return s.db.Close() // it went well but for what poisoned the store
+		}
 		return incomplete(err)
 	})
 	if err != nil {
@@ -136,10 +139,14 @@ func (s *Store) recover(readOnly bool) error {
 		s.log.length = s.books.ItemBytes
 		return nil
 	}
-	if err := s.log.recover(s.books.ItemBytes, !s.fresh); err != nil {
+	tail, err := s.log.recover(s.books.ItemBytes, !s.fresh)
+	if err != nil {
 		return err
 	}
-	return s.verifyLastGroup()
+	if err := s.verifyLastGroup(); err != nil || !tail {
+		return err
+	}
+	return s.log.cut()
 }
 
 // verifyLastGroup checks the lines of the last commit, the ones that an unclean
@@ -230,11 +237,11 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	err := s.log.close()
-	if s.failed() != nil {
-		s.abandon()
-		return err
+	if s.Failed() {
+		s.abandon() // with the item log, to which a call that was given up may still write
+		return nil
 	}
+	err := s.log.close()
 	if !s.view {
 		if ferr := s.guard(s.db.Flush); ferr != nil {
 			s.abandon()
