@@ -442,7 +442,7 @@ func TestContractDamage(t *testing.T) {
 func TestContractTwoRunsOfOneSpider(t *testing.T) {
 	conBubble(t, func(t *testing.T) {
 		s := conSpider(conStar(5, time.Second))
-		s.Logger = slog.New(slog.DiscardHandler)
+		s.Logger = slog.New(slog.NewTextHandler(t.Output(), nil)) // one that is enabled
 		_, one := conStart(t, s)
 		_, two := conStart(t, s, MaxPages(2))
 		a, err := one()

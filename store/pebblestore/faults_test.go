@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -170,11 +171,15 @@ func TestMarkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
+	var mu sync.Mutex // of what follows, and of crashRNG
+	crashRNG := rand.New(rand.NewPCG(9, 10))
 	var crashed []*vfs.MemFS
 	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if strings.HasSuffix(op.Path, frontierName) || strings.Contains(op.Path, "marker") {
+			mu.Lock()
+			defer mu.Unlock()
 			for range 5 {
-				crashed = append(crashed, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}))
+				crashed = append(crashed, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: crashRNG}))
 			}
 		}
 		return nil
@@ -188,6 +193,8 @@ func TestMarkers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for i, disk := range crashed {
 		s, err := open(disk, "/crawl", Options{})
 		if err != nil {
