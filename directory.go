@@ -75,6 +75,9 @@ func (c *opened) open(s *prepared, o *options, log *slog.Logger) error {
 	if o.onDamage == Refuse {
 		return fmt.Errorf("open crawl directory %s: %w (nothing was touched; without Refuse it is set aside)", c.dir.Path(), err)
 	}
+	if errors.Is(err, pebblestore.ErrStillOpen) {
+		return errors.Join(err, c.dir.NoteDamage(err)) // the next open sets it aside
+	}
 	where, aerr := c.dir.SetAside("damaged", time.Now())
 	if aerr != nil {
 		return errors.Join(err, aerr)

@@ -70,6 +70,7 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 	if p.lease.Deaths > 0 && v.state != frontier.Pending {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
+	e.frontier.Recall(ctx, v.links)
 	err := e.admit(ctx, o)
 	if _, ok := errors.AsType[*frontier.UpdateError](err); ok {
 		*v = failed(err, v.status)

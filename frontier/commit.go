@@ -260,6 +260,7 @@ func (f *Frontier) Close(finished bool) error {
 	_ = f.Flush() // its error is f.err
 	close(f.stop)
 	<-f.done
+	defer f.reading.Wait() // the store may be closed next
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {

@@ -69,6 +69,8 @@ type Frontier struct {
 	unclean bool
 	opened  time.Time
 
+	reading sync.WaitGroup // recalls that read the store
+
 	changed chan struct{}
 	kick    chan struct{}
 	stop    chan struct{}

@@ -291,6 +291,9 @@ func (r *randomCrawl) admit(lease *frontier.Lease, state frontier.State) {
 		r.steps = append(r.steps, s)
 		r.count = len(r.steps)
 	}
+	if r.rng.IntN(2) == 0 {
+		r.f.Recall(context.Background(), o.Links)
+	}
 	if err := r.f.Admit(context.Background(), o); err != nil {
 		r.t.Fatalf("admit: %v", err)
 	}

@@ -34,6 +34,9 @@ var (
 	ErrLocked = errors.New("crawl directory is in use")
 	ErrFormat = errors.New("crawl directory has a newer format")
 	ErrAbsent = errors.New("not a crawl directory")
+	// ErrStillOpen says that the storage engine did not close in time, so that the
+	// directory's files may not be moved before the process has ended.
+	ErrStillOpen = errors.New("the storage engine is still at work, run it again")
 )
 
 // An Identity says what a crawl directory is.

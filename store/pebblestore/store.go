@@ -19,8 +19,12 @@ import (
 	"github.com/clew-crawler/clew/frontier"
 )
 
-// abandonAfter is how long a store that failed is waited for.
-const abandonAfter = time.Second
+// How long a store that failed is waited for. A damaged one can be closed, and has
+// to be before it is set aside, since Pebble goes on to name its files by path.
+const (
+	abandonAfter        = time.Second
+	abandonDamagedAfter = 10 * time.Second
+)
 
 // Options shape a store. The zero value is the right one outside tests.
 type Options struct {
@@ -69,19 +73,26 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 		log: itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
 	}
 	name := fs.PathJoin(dir, frontierName)
+	var returned atomic.Bool
 	err := s.guard(func() (err error) {
+		defer returned.Store(true)
 		s.db, err = pebble.Open(name, s.options(o))
 		if err == nil && s.failed() != nil {
 			return s.db.Close() // it went well but for what poisoned the store
 		}
 		return incomplete(err)
 	})
+	if err != nil && !returned.Load() {
+		return nil, fmt.Errorf("open %s: %w: %w", name, ErrStillOpen, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	if err := s.recover(o.ReadOnly); err != nil {
 		s.poison(err)
-		s.abandon()
+		if !s.abandon() {
+			return nil, fmt.Errorf("%w: %w", ErrStillOpen, s.failed())
+		}
 		return nil, s.failed()
 	}
 	return s, nil
@@ -167,7 +178,13 @@ func (s *Store) verifyLastGroup() error {
 }
 
 // poison notes the first failure. From then on nothing counts as committed.
-func (s *Store) poison(err error) { s.poisonFor(err, abandonAfter) }
+func (s *Store) poison(err error) {
+	wait := abandonAfter
+	if errors.Is(classify(err), frontier.ErrDamaged) {
+		wait = abandonDamagedAfter
+	}
+	s.poisonFor(err, wait)
+}
 
 func (s *Store) poisonFor(err error, wait time.Duration) {
 	s.once.Do(func() {
@@ -254,10 +271,11 @@ func (s *Store) Close() error {
 	return err
 }
 
-// abandon gives Pebble a moment to close; on a full disk it would take for ever.
-func (s *Store) abandon() {
+// abandon gives Pebble a moment to close, and reports whether it has; on a full disk
+// it would take for ever.
+func (s *Store) abandon() bool {
 	if s.stuck.Load() {
-		return
+		return false
 	}
 	done := make(chan struct{})
 	go func() {
@@ -266,7 +284,9 @@ func (s *Store) abandon() {
 	}()
 	select {
 	case <-done:
+		return true
 	case <-time.After(time.Until(s.until)):
+		return false
 	}
 }
 
