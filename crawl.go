@@ -142,7 +142,11 @@ func (c *Crawl) Close() error {
 
 // Pause asks a running crawl to pause: pages in flight finish, everything is
 // committed, and Run returns. A second call gives up what is in flight.
-func (c *Crawl) Pause() { c.stopper.again("asked to pause") }
+func (c *Crawl) Pause() {
+	if !isClosed(c.ended) {
+		c.stopper.again("asked to pause")
+	}
+}
 
 // Stats returns the counters of the whole crawl, live.
 func (c *Crawl) Stats() Stats {

@@ -15,6 +15,7 @@ import (
 	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
+	"github.com/clew-crawler/clew/politeness"
 )
 
 // abandonAfter is how long work that was cancelled may still take.
@@ -116,11 +117,12 @@ func (e *engine) limited() bool {
 		return false
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.pages >= e.opts.maxPages {
+	pages, inFlight := e.pages, int64(len(e.inFlight))
+	e.mu.Unlock()
+	if pages >= e.opts.maxPages {
 		e.stopper.stop(fmt.Sprintf("limit of %d pages reached", e.opts.maxPages))
 	}
-	return e.pages+int64(len(e.inFlight)) >= e.opts.maxPages
+	return pages+inFlight >= e.opts.maxPages
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -148,14 +150,27 @@ func (e *engine) start(lease *frontier.Lease) {
 // its page an outcome; it fails.
 func (e *engine) leave(p *page) {
 	if !p.ended {
-		v := failed(errors.New("the handler ended its goroutine"), 0)
-		p.conclude(e.work, &v)
+		p.giveBack()
 	}
 	e.mu.Lock()
 	delete(e.inFlight, p)
 	e.mu.Unlock()
 	<-e.slots
 	e.stopper.nudge() // the limit of pages counts what is in flight
+}
+
+// giveBack ends a page whose goroutine was ended by code of the user's, with
+// [runtime.Goexit] as a failing test does. Nothing of the user's is called again.
+func (p *page) giveBack() {
+	e := p.engine
+	if p.lease.Robots {
+		err := e.frontier.SetRobots(context.Background(), p.lease, 0, 0, politeness.DefaultParkingMax, nil)
+		e.log.Error("the session ended its goroutine", "host", p.lease.Host, "error", err)
+		return
+	}
+	v := failed(errors.New("the handler or a hook ended its goroutine"), 0)
+	e.log.Error("page failed", "url", p.url(), "error", v.err)
+	p.conclude(e.work, &v)
 }
 
 // drain waits for what is in flight. When it is given up it gets a moment to
@@ -255,8 +270,13 @@ func (e *engine) takeChanges() []frontier.Value {
 		if !ok {
 			continue
 		}
-		for _, rec := range keeper.Changed() {
-			values = append(values, frontier.Value{Kind: kindSession, Key: sessionKey(name, rec.Key), Data: rec.Value})
+		err := guarded("session", func() {
+			for _, rec := range keeper.Changed() {
+				values = append(values, frontier.Value{Kind: kindSession, Key: sessionKey(name, rec.Key), Data: rec.Value})
+			}
+		})
+		if err != nil {
+			e.log.Error("changes of a session are not kept", "session", name, "error", err, "stack", stackOf(err))
 		}
 	}
 	return values

@@ -72,6 +72,9 @@ func (i *Inspection) read() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
+	if err := dir.Damage(); err != nil {
+		return err
+	}
 	report, err := dir.Report()
 	if err != nil {
 		return err
@@ -90,7 +93,7 @@ func (i *Inspection) read() (err error) {
 func (i *Inspection) readStore(dir *pebblestore.Directory) (err error) {
 	i.State = StatePaused
 	store, err := dir.Store(pebblestore.Options{ReadOnly: true})
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrDamaged) {
 		return nil // begun, and nothing committed yet
 	}
 	if err != nil {

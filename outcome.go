@@ -2,7 +2,6 @@ package clew
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/clew-crawler/clew/frontier"
@@ -42,10 +41,9 @@ type Failure struct {
 	Time     time.Time `json:"time,omitzero"`
 }
 
-// admit tells hooks and log, and gives the verdict its place in the order.
+// admit gives the verdict its place in the order.
 func (p *page) admit(ctx context.Context, v *verdict) error {
 	e := p.engine
-	p.tell(ctx, v)
 	o := &frontier.Outcome{
 		Lease: p.lease, State: v.state, Wait: v.wait, HostWait: v.hostWait, Unfetched: v.unfetched,
 		Links: v.links, Items: v.items, Updates: v.updates,
@@ -67,16 +65,11 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 		o.Failure = oneLine(v.err)
 	case frontier.Pending, frontier.Leased, frontier.Dropped, frontier.Done:
 	}
-	if p.lease.Deaths > 0 && v.state != frontier.Pending {
+	if p.lease.Deaths > 0 && v.state != frontier.Pending && v.state != frontier.Delayed {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
 	e.frontier.Recall(ctx, v.links)
-	err := e.admit(ctx, o)
-	if _, ok := errors.AsType[*frontier.UpdateError](err); ok {
-		*v = failed(err, v.status)
-		return p.admit(ctx, v)
-	}
-	return err
+	return e.admit(ctx, o)
 }
 
 // tell logs a verdict and calls OnError for failures.

@@ -267,6 +267,13 @@ func (o *Output) seal() {
 	o.sealed = true
 }
 
+// guarded runs f; its panic is an error.
+func guarded(where string, f func()) (err error) {
+	defer recovered(where, &err)
+	f()
+	return nil
+}
+
 // recovered turns a panic of the user's code into an error. Use it with defer.
 func recovered(where string, err *error) {
 	if v := recover(); v != nil {

@@ -43,15 +43,26 @@ func (p *page) process(ctx context.Context) {
 		return
 	}
 	v := p.work(ctx)
+	if ctx.Err() != nil {
+		// Given up: whatever came of it may owe itself to that.
+		v = verdict{state: frontier.Pending}
+	}
+	p.tell(ctx, &v)
 	p.conclude(ctx, &v)
+	p.ended = true
 }
 
 // conclude admits a verdict. If it cannot be admitted the crawl is ending, and the
 // page stays pending.
 func (p *page) conclude(ctx context.Context, v *verdict) {
-	p.ended = true
 	defer p.clear()
-	if err := p.admit(ctx, v); err != nil && !errors.Is(err, frontier.ErrVoid) {
+	err := p.admit(ctx, v)
+	if _, ok := errors.AsType[*frontier.UpdateError](err); ok {
+		*v = failed(err, v.status)
+		p.tell(ctx, v)
+		err = p.admit(ctx, v)
+	}
+	if err != nil && !errors.Is(err, frontier.ErrVoid) {
 		p.engine.log.Debug("outcome not admitted", "url", p.url(), "error", err)
 	}
 }
@@ -150,7 +161,9 @@ func (p *page) judgeBusy(status int, retryAfter time.Duration) verdict {
 	cause := politeness.Cause{Status: status, RetryAfter: retryAfter, Seed: p.seed()}
 	wait, ok := p.engine.spider.Retry.Next(int(p.lease.Attempts)+1, cause)
 	if !ok {
-		return failed(fmt.Errorf("status %d after %d attempts", status, p.lease.Attempts+1), status)
+		v := failed(fmt.Errorf("status %d after %d attempts", status, p.lease.Attempts+1), status)
+		v.hostWait = min(retryAfter, politeness.MaxRetryAfter)
+		return v
 	}
 	return verdict{
 		state: frontier.Delayed, wait: wait, status: status,
@@ -194,7 +207,7 @@ func (p *page) judgeBlocked(ctx context.Context, r *Response, retryAfter time.Du
 	most := orDefault(s.MaxBlockedRetries, defaultMaxBlockedRetries)
 	if s.NoBlockedRetries || int(p.lease.Blocked) >= most {
 		v := failed(fmt.Errorf("blocked with status %d", r.Status), r.Status)
-		v.blocked = true
+		v.blocked, v.hostWait = true, min(retryAfter, politeness.MaxRetryAfter)
 		return v
 	}
 	policy := politeness.Retry{Max: most, Base: s.Retry.Base, Cap: s.Retry.Cap}

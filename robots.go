@@ -121,7 +121,13 @@ func (k *robotsKeeper) available(host string) {
 
 // askRobots answers a lease for robots.txt: from the store, or over the wire.
 func (e *engine) askRobots(ctx context.Context, lease *frontier.Lease) {
-	ttl, delay, wait, values := e.findRobots(ctx, lease.Host)
+	var ttl, delay, wait time.Duration
+	var values []frontier.Value
+	err := guarded("session", func() { ttl, delay, wait, values = e.findRobots(ctx, lease.Host) })
+	if err != nil {
+		e.log.Error("robots.txt could not be asked for", "host", lease.Host, "error", err, "stack", stackOf(err))
+		wait = politeness.DefaultParkingMax
+	}
 	if ctx.Err() != nil {
 		wait = time.Second // the run is being given up; nothing was learned
 	}

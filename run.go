@@ -37,20 +37,24 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	if ctx.Err() != nil {
 		c.stopper.stop("context ended: " + context.Cause(ctx).Error()) // before the first fetch
 	}
-	stopWatching := c.watch(ctx, e, cancel)
+	stopWatching := c.watch(ctx, cancel)
+	stopControl := c.serve(e)
 	err = c.crawl(ctx, e)
-	stopWatching()
+	stopControl()
 	cancel(nil)
 
 	// A stop that was asked for when nothing was left has stopped nothing.
 	books := e.frontier.Books()
 	finished := err == nil && books.Seeded && books.Left() == 0
 	err = errors.Join(err, e.close(finished), <-committing)
-	if errors.Is(err, ErrDamaged) && c.on.dir != nil {
-		err = errors.Join(err, c.on.dir.NoteDamage(err)) // the next open would not see it
-	}
 	result, rerr := c.result(e, finished && err == nil)
-	err = errors.Join(dedupe(err), rerr, c.conclude(e, result, err), c.onClose(ctx, result))
+	err = dedupe(errors.Join(err, rerr))
+	// What the next open would not see is noted; a hook may have met damage elsewhere.
+	if found := errors.Join(e.frontier.Err(), rerr); errors.Is(found, ErrDamaged) && c.on.dir != nil {
+		err = errors.Join(err, c.on.dir.NoteDamage(found))
+	}
+	err = errors.Join(err, c.conclude(e, result, err), c.onClose(ctx, result))
+	stopWatching()
 	c.stopper.release()
 	return result, errors.Join(err, e.closeSessions(), e.suspects.close(err == nil))
 }
@@ -77,9 +81,10 @@ func (c *Crawl) crawl(ctx context.Context, e *engine) error {
 	return e.run(ctx)
 }
 
-// watch serves stops and questions while the crawl runs. The function that it
-// returns ends that and waits.
-func (c *Crawl) watch(ctx context.Context, e *engine, cancel context.CancelCauseFunc) func() {
+// watch turns signals, limits and the context into stops until the function that it
+// returns is called: to the very end, so that an impatient signal during the last
+// commit is one more stop and not the end of the process.
+func (c *Crawl) watch(ctx context.Context, cancel context.CancelCauseFunc) func() {
 	done := make(chan struct{})
 	waits := make(chan struct{}, 2)
 	go func() {
@@ -94,12 +99,10 @@ func (c *Crawl) watch(ctx context.Context, e *engine, cancel context.CancelCause
 		}
 		waits <- struct{}{}
 	}()
-	control := c.serve(e)
 	return func() {
 		close(done)
 		<-waits
 		<-waits
-		control()
 	}
 }
 
@@ -131,9 +134,8 @@ func (c *Crawl) onClose(ctx context.Context, r *Result) (err error) {
 func (e *engine) close(finished bool) error {
 	if e.frontier.Err() == nil {
 		if values := e.takeChanges(); len(values) > 0 {
-			if err := e.frontier.Admit(context.Background(), &frontier.Outcome{State: frontier.Done, Values: values}); err != nil {
-				return err
-			}
+			o := &frontier.Outcome{State: frontier.Done, Values: values}
+			return errors.Join(e.frontier.Admit(context.Background(), o), e.frontier.Close(finished))
 		}
 	}
 	return e.frontier.Close(finished)
@@ -162,7 +164,12 @@ func (c *Crawl) result(e *engine, finished bool) (*Result, error) {
 	c.engine, c.last = nil, r.Stats
 	c.mu.Unlock()
 	if e.frontier.Err() != nil && !errors.Is(e.frontier.Err(), frontier.ErrClosed) {
-		return r, nil // the store can be read no more
+		// The store can be read no more. What was not committed does not count.
+		if err := json.Unmarshal(saved.Note, &r.Stats); err != nil {
+			return r, fmt.Errorf("read last committed stats: %w", err)
+		}
+		r.Stats.fill(&saved, 0)
+		return r, nil
 	}
 	return r, c.readRest(e, r)
 }

@@ -105,8 +105,12 @@ func (s *seeding) seedRequests(ctx context.Context, taken int64) error {
 	requests := make(chan *Request)
 	yielded := make(chan error, 1)
 	go func() {
-		defer close(requests)
-		yielded <- s.pull(ctx, taken, requests)
+		err := errors.New("StartRequests ended its goroutine")
+		defer func() { // also if it did
+			close(requests)
+			yielded <- err
+		}()
+		err = s.pull(ctx, taken, requests)
 	}()
 	err := s.collect(ctx, requests)
 	stopped := ctx.Err() != nil

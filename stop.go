@@ -33,25 +33,32 @@ func newStopper(pauseTimeout time.Duration, log *slog.Logger) *stopper {
 
 // stop asks for a pause; asked again it changes nothing.
 func (s *stopper) stop(reason string) {
+	if s.close(s.soft, reason) {
+		s.log.Info("pausing: pages in flight finish", "reason", reason, "timeout", s.limit)
+	}
+}
+
+// close closes one of the channels and reports whether it was open. The log is not
+// written under the lock, since whoever writes it may ask the crawl something.
+func (s *stopper) close(c chan struct{}, reason string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if isClosed(s.soft) {
-		return
+	if isClosed(c) {
+		return false
 	}
-	s.reason = reason
-	s.log.Info("pausing: pages in flight finish", "reason", reason, "timeout", s.limit)
-	close(s.soft)
-	s.timer = time.AfterFunc(s.limit, func() { s.force("pause timeout") })
+	if c == s.soft {
+		s.reason = reason
+		s.timer = time.AfterFunc(s.limit, func() { s.force("pause timeout") })
+	}
+	close(c)
+	return true
 }
 
 // force gives up what is in flight.
 func (s *stopper) force(reason string) {
 	s.stop(reason)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !isClosed(s.hard) {
+	if s.close(s.hard, reason) {
 		s.log.Warn("giving up pages in flight; they will be fetched again", "reason", reason)
-		close(s.hard)
 	}
 }
 

@@ -12,12 +12,14 @@ import (
 func (f *Frontier) Admit(ctx context.Context, o *Outcome) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.err == nil && f.open.full(&f.opts) {
+	for f.err == nil && !f.closing && f.open.full(&f.opts) {
 		f.room.Wait()
 	}
 	switch {
 	case f.err != nil:
 		return f.err
+	case f.closing:
+		return ErrClosed
 	case o.Lease == nil && o.State != Done:
 		return errNoLease
 	case o.Lease != nil && o.Lease.void:
@@ -179,6 +181,9 @@ func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
 		f.count(&lease.Task, -1)
 		f.open.remove(key)
 	}
+	if o.State == Done || o.State == Failed || o.State == Dropped {
+		delete(f.opts.Deaths, lease.Fingerprint)
+	}
 	switch o.State {
 	case Done:
 		f.books.Done++
@@ -243,7 +248,10 @@ func (f *Frontier) promote(ctx context.Context, now time.Time) {
 		case t.Seq >= f.saved.NextSeq, f.open.delays(t.Due), f.syncing.delays(t.Due):
 			f.awaitDelayed()
 			return
-		case n == promoteChunk || f.open.full(&f.opts):
+		case f.open.full(&f.opts):
+			f.awaitDelayed()
+			return
+		case n == promoteChunk:
 			return // nextDue stays: the next call goes on
 		}
 		n++

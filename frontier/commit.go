@@ -257,6 +257,10 @@ func (f *Frontier) Flush() error {
 // and stops [Frontier.Run], which must be running. finished says that the crawl
 // has nothing left to do. It does not close the store.
 func (f *Frontier) Close(finished bool) error {
+	f.mu.Lock()
+	f.closing = true // what came now would be in the books of the last commit and nowhere else
+	f.room.Broadcast()
+	f.mu.Unlock()
 	_ = f.Flush() // its error is f.err
 	close(f.stop)
 	<-f.done

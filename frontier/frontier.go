@@ -64,6 +64,7 @@ type Frontier struct {
 	syncing *group
 	closed  uint64 // groups closed so far
 	err     error  // why nothing can be admitted any more
+	closing bool   // Close was called
 
 	started time.Time // when it was opened, on the machine's clock
 	unclean bool
@@ -279,6 +280,7 @@ func (f *Frontier) fail(err error) {
 	}
 	f.room.Broadcast()
 	f.wake()
+	f.kickCommitter() // it ends
 }
 
 func (f *Frontier) wake() {

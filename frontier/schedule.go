@@ -95,7 +95,7 @@ func (f *Frontier) settleHost(ctx context.Context, h *host, now time.Time) {
 func (f *Frontier) Next(ctx context.Context) (lease *Lease, wait time.Duration, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.err != nil || f.solo {
+	if f.err != nil || f.closing || f.solo {
 		return nil, 0, false
 	}
 	now := f.now()
@@ -169,7 +169,6 @@ func (f *Frontier) release(lease *Lease) {
 	f.solo = false
 	if lease.level != nil {
 		lease.level.release(lease.Seq)
-		delete(f.opts.Deaths, lease.Fingerprint)
 	}
 }
 
@@ -179,8 +178,13 @@ func (f *Frontier) release(lease *Lease) {
 func (f *Frontier) SetRobots(ctx context.Context, lease *Lease, ttl, delay, wait time.Duration, values []Value) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if lease.void {
+	switch {
+	case lease.void:
 		return ErrVoid
+	case f.err != nil:
+		return f.err
+	case f.closing:
+		return ErrClosed
 	}
 	f.release(lease)
 	now, h := f.now(), lease.host

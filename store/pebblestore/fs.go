@@ -130,7 +130,7 @@ func exists(fs vfs.FS, name string) (bool, error) {
 // system than the machine's the part that stays is copied.
 func truncate(fs vfs.FS, name string, size int64) error {
 	if onDisk(fs) {
-		return os.Truncate(filepath.Clean(name), size)
+		return truncateFile(filepath.Clean(name), size)
 	}
 	src, err := fs.Open(name)
 	if err != nil {
@@ -141,6 +141,17 @@ func truncate(fs vfs.FS, name string, size int64) error {
 		return err
 	}
 	return writeFile(fs, name, data)
+}
+
+func truncateFile(name string, size int64) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // in the user's crawl directory
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(size); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // explain adds what an operator needs to know about a full disk, and marks damage.
