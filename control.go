@@ -208,7 +208,7 @@ func ask(ctx context.Context, dir, method, path string) ([]byte, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w in %s: %w", ErrNotRunning, dir, err)
+		return nil, fmt.Errorf("%w: no process answers for %s", ErrNotRunning, dir)
 	}
 	data, err := io.ReadAll(resp.Body)
 	if err := errors.Join(err, resp.Body.Close()); err != nil {

@@ -46,9 +46,8 @@ func (h *hostHealth) answered(host string) {
 // counts against the host, not against the network.
 const outageGrace = 30 * time.Second
 
-// failed notes that a host could not be reached. It returns how long to leave it
-// alone, and whether the failure counts against the request.
-func (h *hostHealth) failed(host string) (wait time.Duration, counts bool) {
+// failed notes that a host could not be reached, and says what that means.
+func (h *hostHealth) failed(host string) (f unreached) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -57,23 +56,42 @@ func (h *hostHealth) failed(host string) (wait time.Duration, counts bool) {
 		o = &outage{since: now}
 		h.down[host] = o
 	}
-	if !now.Before(o.until) {
+	if f.first = !now.Before(o.until); f.first {
 		o.failures++
 		o.until = h.parking.Until(o.failures, now)
 	}
-	wait = max(o.until.Sub(now), time.Millisecond)
-	if _, known := h.known[host]; known {
-		// It answered before: wait for it, up to a day.
-		return wait, now.Sub(o.since) > h.giveUp
-	}
+	f.wait = max(o.until.Sub(now), time.Millisecond).Round(time.Millisecond)
+	f.counts = h.counts(host, o, now)
+	return f
+}
+
+// unreached is what a failure to reach a host means.
+type unreached struct {
+	wait   time.Duration // how long to leave the host alone
+	first  bool          // of those that were in flight together
+	counts bool          // against the request
+}
+
+// counts reports whether a failure is the host's and not the network's.
+func (h *hostHealth) counts(host string, o *outage, now time.Time) bool {
 	if now.Sub(o.since) > h.giveUp {
-		return wait, true
+		return true
+	}
+	if _, known := h.known[host]; known {
+		return false // it answered before: wait for it
 	}
 	if h.lastGood.IsZero() {
-		return wait, !h.resumed
+		return !h.resumed
 	}
 	// It never did. If nothing else answers either, the network is gone.
-	return wait, now.Sub(h.lastGood) < outageGrace
+	return now.Sub(h.lastGood) < outageGrace
+}
+
+// silent reports whether no host has ever answered, in this run or an earlier one.
+func (h *hostHealth) silent() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lastGood.IsZero() && !h.resumed
 }
 
 // lost reports whether a host has been unreachable for so long that its requests fail.
@@ -82,4 +100,10 @@ func (h *hostHealth) lost(host string) bool {
 	defer h.mu.Unlock()
 	o := h.down[host]
 	return o != nil && time.Since(o.since) > h.giveUp
+}
+
+// unreachable pauses a crawl in which nothing has ever answered: the fault is on this
+// side of the network, or in the start URL, and no request should be burnt for it.
+func (e *engine) unreachable(err error) {
+	e.stopper.stop("no host could be reached: " + err.Error())
 }

@@ -19,6 +19,7 @@ type verdict struct {
 	blocked   bool
 	robots    bool // dropped for robots.txt
 	unfetched bool
+	quiet     bool           // others have told the same
 	retry     *frontier.Task // Delayed: what to try, if not the same
 
 	found   found
@@ -80,7 +81,7 @@ func (p *page) tell(ctx context.Context, v *verdict) {
 		p.engine.stats.change(func(s *Stats) { s.Retries++ })
 		log.Debug("page delayed", "status", v.status, "error", v.err, "wait", v.wait)
 	case frontier.Pending:
-		if v.err != nil {
+		if v.err != nil && !v.quiet {
 			log.Warn("host unreachable, waiting for it", "host", p.lease.Host, "wait", v.hostWait, "error", v.err)
 		}
 	case frontier.Failed:

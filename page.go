@@ -259,18 +259,22 @@ func (p *page) judgeError(ctx context.Context, err error) verdict {
 	}
 	var hostWait time.Duration
 	if fe.HostDown() && p.st.Proxy == "" {
-		wait, counts := e.hosts.failed(p.lease.Host)
-		if !counts {
-			return verdict{state: frontier.Pending, hostWait: wait, err: err}
+		f := e.hosts.failed(p.lease.Host)
+		if !f.counts {
+			return verdict{state: frontier.Pending, hostWait: f.wait, err: err, quiet: !f.first}
 		}
 		if e.hosts.lost(p.lease.Host) {
 			return failed(fmt.Errorf("host unreachable for more than %v: %w", e.hosts.giveUp, err), 0)
 		}
-		hostWait = wait
+		hostWait = f.wait
 	}
 	cause := politeness.Cause{Transient: fe.Retryable(), Seed: p.seed()}
 	if wait, ok := e.spider.Retry.Next(int(p.lease.Attempts)+1, cause); ok {
 		return verdict{state: frontier.Delayed, wait: wait, hostWait: hostWait, err: err}
+	}
+	if fe.HostDown() && e.hosts.silent() {
+		e.unreachable(err)
+		return verdict{state: frontier.Pending, hostWait: hostWait, err: err}
 	}
 	v := failed(err, 0)
 	v.hostWait = hostWait

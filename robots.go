@@ -158,9 +158,14 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 			return 0, 0, 0, nil
 		}
 		failures, since := e.robots.unavailable(host, now)
-		if since <= e.hosts.giveUp && verdict.give(failures) {
+		again := since <= e.hosts.giveUp && verdict.give(failures)
+		if !again && verdict.never && e.hosts.silent() {
+			e.unreachable(errors.New(verdict.reason))
+			again = true
+		}
+		if again {
 			wait = max(politeness.Parking{}.Until(failures, now).Sub(now), verdict.Expires.Sub(now))
-			e.log.Warn("robots.txt unavailable, host is left alone", "host", host, "wait", wait, "reason", verdict.reason)
+			e.log.Warn("robots.txt unavailable, host is left alone", "host", host, "wait", wait.Round(time.Millisecond), "reason", verdict.reason)
 			return 0, 0, wait, nil
 		}
 		s.Lost, s.Expires = verdict.reason, now.Add(time.Hour)
@@ -210,7 +215,7 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 		a.reason = err.Error()
 		a.RobotsVerdict = politeness.JudgeRobots(0, nil, nil, err, now)
 		if fe, ok := errors.AsType[*fetch.Error](err); ok && fe.HostDown() && ctx.Err() == nil {
-			_, a.never = e.hosts.failed(host)
+			a.never = e.hosts.failed(host).counts
 		}
 		return a
 	}

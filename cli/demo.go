@@ -84,6 +84,9 @@ func (f *demoFlags) check() error {
 	case f.latency < 0 || f.latency > time.Minute:
 		return usage(try, "--latency %v is not between 0s and 1m", f.latency)
 	}
+	if info, err := os.Stat(f.dir); f.dir != "" && err == nil && !info.IsDir() {
+		return usage("--dir with a directory", "--dir %s is a file", f.dir)
+	}
 	if f.dir != "" {
 		if _, err := os.Stat(filepath.Join(f.dir, "crawl.json")); err == nil {
 			return usage("--dir with another directory", "--dir %s holds a crawl already", f.dir)

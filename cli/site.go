@@ -71,7 +71,7 @@ func readSitePage(page *clew.Response, out *clew.Output, given map[string]bool) 
 		out.Count("offsite", 1)
 		return nil
 	}
-	item := sitePage{URL: page.URL, Status: page.Status, Bytes: len(page.Body), Depth: page.Depth}
+	item := sitePage{URL: withoutPassword(page.URL), Status: page.Status, Bytes: len(page.Body), Depth: page.Depth}
 	if isHTML(page) {
 		item.Title = strings.Join(strings.Fields(page.CSS("title::text").Get()), " ")
 		all := links.Extractor{}.Extract(page.Document())

@@ -16,10 +16,12 @@ import (
 func (s *Store) scan(ctx context.Context, o *pebble.IterOptions, what string) iter.Seq2[[2][]byte, error] {
 	return func(yield func([2][]byte, error) bool) {
 		fail := func(err error) { yield([2][]byte{}, fmt.Errorf("read %s: %w", what, classify(err))) }
-		if err := s.failed(); err != nil {
+		end, err := s.beginRead()
+		if err != nil {
 			fail(err)
 			return
 		}
+		defer end()
 		it, err := s.db.NewIterWithContext(ctx, o)
 		if err != nil {
 			fail(err)
@@ -94,9 +96,11 @@ func (s *Store) AllPending(ctx context.Context) iter.Seq2[frontier.Task, error] 
 // Seen implements [frontier.Store]. Ask in sorted order. The last level's filters
 // are used, so that a fingerprint that is not known costs about 2 µs instead of 6.
 func (s *Store) Seen(ctx context.Context, fps []frontier.Fingerprint, known []bool) error {
-	if err := s.failed(); err != nil {
-		return err
+	end, err := s.beginRead()
+	if err != nil {
+		return fmt.Errorf("look up fingerprints: %w", err)
 	}
+	defer end()
 	o := bounds([]byte{prefixSeen})
 	o.UseL6Filters = true
 	it, err := s.db.NewIterWithContext(ctx, o)

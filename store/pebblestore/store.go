@@ -57,6 +57,10 @@ type Store struct {
 	until    time.Time     // how long Pebble is waited for then; likewise
 	stuck    atomic.Bool   // Pebble met a fatal error
 	closed   bool
+
+	readMu  sync.Mutex
+	noReads bool
+	reads   sync.WaitGroup
 }
 
 var _ frontier.Store = (*Store)(nil)
@@ -258,6 +262,7 @@ func (s *Store) Close() error {
 		s.abandon() // with the item log, to which a call that was given up may still write
 		return nil
 	}
+	s.endReads()
 	err := s.log.close()
 	if !s.view {
 		if ferr := s.guard(s.db.Flush); ferr != nil {
@@ -269,6 +274,29 @@ func (s *Store) Close() error {
 		return errors.Join(err, fmt.Errorf("close: %w", cerr))
 	}
 	return err
+}
+
+// beginRead admits a read, unless the store was closed or has failed. The function
+// that it returns ends the read; until then the store is not closed.
+func (s *Store) beginRead() (end func(), err error) {
+	s.readMu.Lock()
+	defer s.readMu.Unlock()
+	if s.noReads {
+		return nil, frontier.ErrClosed
+	}
+	if err := s.failed(); err != nil {
+		return nil, err
+	}
+	s.reads.Add(1)
+	return s.reads.Done, nil
+}
+
+// endReads lets no read begin and waits for those under way.
+func (s *Store) endReads() {
+	s.readMu.Lock()
+	s.noReads = true
+	s.readMu.Unlock()
+	s.reads.Wait()
 }
 
 // abandon gives Pebble a moment to close, and reports whether it has; on a full disk
