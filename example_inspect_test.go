@@ -78,3 +78,36 @@ func ExampleDiscard() {
 	fmt.Println("gone:", errors.Is(err, clew.ErrNoCrawl))
 	// Output: gone: true
 }
+
+// What failed for good is kept. When the reason is mended, it is put back in the queue.
+func ExampleRequeue() {
+	site, done := exampleChain(3)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	spider := headings(site)
+	read := spider.Parse
+	spider.Parse = func(context.Context, *clew.Response, *clew.Output) error { return errors.New("a fault of the spider") }
+	result, err := clew.Run(context.Background(), spider, clew.CrawlDir(dir))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Status, result.Stats.Failed, "failed:", result.Failures[0].Reason)
+
+	spider.Parse = read
+	n, err := clew.Requeue(context.Background(), dir, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if result, err = clew.Run(context.Background(), spider, clew.CrawlDir(dir)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(n, "put back,", result.Status, result.Stats.Pages, "pages")
+	// Output:
+	// finished 1 failed: handler Parse: a fault of the spider
+	// 1 put back, finished 3 pages
+}

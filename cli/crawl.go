@@ -180,17 +180,17 @@ func (p *program) conclude(f *runFlags, r *clew.Result, err error) error {
 		return errPaused
 	case r.Stats.Pages == 0 && len(r.Failures) > 0:
 		first := r.Failures[0]
-		return p.retryFresh(f, fmt.Errorf("no page could be read; %s: %s", first.URL, first.Reason))
+		return p.retryFailed(f, fmt.Errorf("no page could be read; %s: %s", first.URL, first.Reason))
 	}
 	return nil
 }
 
-// retryFresh hints at how to try a crawl again that is over but came to nothing.
-func (p *program) retryFresh(f *runFlags, err error) error {
+// retryFailed hints at how to try a crawl again that is over but came to nothing.
+func (p *program) retryFailed(f *runFlags, err error) error {
 	if f.crawlDir == "" {
 		return err
 	}
-	return &hintedError{err, p.again() + " --fresh"}
+	return &hintedError{err, fmt.Sprintf("%s requeue %s, then %s", p.name, quote(f.crawlDir), p.again())}
 }
 
 // writeResult writes the result to standard output: as one JSON object, in words,

@@ -158,7 +158,7 @@ func TestCrawlNothing(t *testing.T) {
 	if code != exitFailed || !strings.HasPrefix(out, "finished: 0 pages, 0 items, 1 failed") {
 		t.Errorf("redirects for ever: exit code %d, %q", code, out)
 	}
-	if !strings.Contains(errs, "clew: no page could be read; "+server.URL) || !strings.Contains(errs, "--fresh\n") {
+	if !strings.Contains(errs, "clew: no page could be read; "+server.URL) || !strings.Contains(errs, " requeue "+dir) {
 		t.Errorf("redirects for ever: %q", errs)
 	}
 	code, out, _ = typed(t, "status", dir)

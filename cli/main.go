@@ -103,7 +103,7 @@ func (p *program) root() *cobra.Command {
 		root.AddCommand(p.runCommand())
 		root.Example = p.name + " run --crawl-dir ./crawl_data\n" + p.name + " status ./crawl_data"
 	}
-	root.AddCommand(p.statusCommand(), p.pauseCommand(), p.versionCommand())
+	root.AddCommand(p.statusCommand(), p.pauseCommand(), p.requeueCommand(), p.versionCommand())
 	return root
 }
 

@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -274,6 +275,48 @@ func (f *Frontier) awaitDelayed() {
 		f.open.due = true
 		f.kickCommitter()
 	}
+}
+
+// Requeue makes failed tasks pending again, those that match says, with their counts
+// of attempts at zero. match is called while nothing else is admitted. It returns how
+// many they were; an error leaves those in the queue that were put there before.
+func (f *Frontier) Requeue(ctx context.Context, match func(t *Task) bool) (n int, err error) {
+	for t, err := range f.store.Tasks(ctx, Range{State: Failed}) {
+		if err != nil {
+			return n, fmt.Errorf("read failed tasks: %w", err)
+		}
+		back, err := f.requeue(ctx, &t, match)
+		if err != nil {
+			return n, err
+		}
+		if back {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (f *Frontier) requeue(ctx context.Context, t *Task, match func(t *Task) bool) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.err == nil && !f.closing && f.open.full(&f.opts) {
+		f.room.Wait()
+	}
+	if f.err != nil || f.closing {
+		return false, cmp.Or(f.err, ErrClosed)
+	}
+	if !match(t) {
+		return false, nil
+	}
+	now := f.now()
+	f.open.begin(now)
+	f.open.remove(t.Key)
+	f.books.Failed--
+	t.Attempts, t.Blocked, t.Failure = 0, 0, ""
+	f.enqueue(ctx, t, now)
+	f.tellCommitter()
+	f.wake()
+	return true, f.err
 }
 
 // count keeps the numbers of tasks by handler and by session.

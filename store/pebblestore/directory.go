@@ -277,6 +277,32 @@ func (d *Directory) Finish(report []byte) error {
 	return nil
 }
 
+// RemoveReport makes a finished crawl one that is not, for its failed requests to be
+// put back.
+func (d *Directory) RemoveReport() error {
+	err := d.fs.Remove(d.file(reportName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(d.fs, d.path)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", d.file(reportName), err)
+	}
+	return nil
+}
+
+// HasFrontier reports whether the frontier is there: not before the first commit, nor
+// after an end without failures.
+func (d *Directory) HasFrontier() (bool, error) {
+	there, err := exists(d.fs, d.file(frontierName))
+	if err != nil {
+		return false, fmt.Errorf("look for the frontier: %w", err)
+	}
+	return there, nil
+}
+
 // RemoveFrontier deletes the frontier of a finished crawl. It is renamed first,
 // so that half a frontier never stands in its place. It may be called again.
 func (d *Directory) RemoveFrontier() error {

@@ -1,0 +1,68 @@
+package clew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/store/pebblestore"
+)
+
+// Requeue puts requests that failed for good back in the queue of the crawl in a
+// directory: those that match says, or all if it is nil. Their attempts begin
+// anew; run the crawl again to make them. It returns how many they were. While a
+// process runs the crawl the error is [ErrInUse].
+func Requeue(ctx context.Context, dir string, match func(Failure) bool) (n int, err error) {
+	id, found, err := pebblestore.ReadIdentity(dir)
+	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return 0, fmt.Errorf("%w: %s has no crawl.json", ErrNoCrawl, dir)
+	}
+	d, err := pebblestore.OpenDirectory(dir, id.Spider)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if there, err := d.HasFrontier(); err != nil || !there {
+		return 0, err // finished without a failure
+	}
+	store, err := d.Store(pebblestore.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	// The report goes first: without it the next run looks at the frontier, whatever
+	// has become of it until then.
+	if err := d.RemoveReport(); err != nil {
+		return 0, err
+	}
+	return requeue(ctx, store, match)
+}
+
+func requeue(ctx context.Context, store frontier.Store, match func(Failure) bool) (n int, err error) {
+	books, err := store.Load(ctx)
+	if err != nil {
+		return 0, err
+	}
+	stats, err := newCounters(books.Note, &logCounts{})
+	if err != nil {
+		return 0, err
+	}
+	f, err := frontier.Open(ctx, store, frontier.Options{Note: stats.note})
+	if err != nil {
+		return 0, err
+	}
+	committing := make(chan error, 1)
+	go func() { committing <- f.Run(ctx) }()
+	n, err = f.Requeue(ctx, func(t *frontier.Task) bool {
+		if match != nil && !match(failure(t)) {
+			return false
+		}
+		stats.change(func(s *Stats) { s.Failed-- })
+		return true
+	})
+	return n, dedupe(errors.Join(err, f.Close(false), <-committing))
+}
