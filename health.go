@@ -24,7 +24,7 @@ type outage struct {
 	failures int       // in a row; those of one round count once
 }
 
-// maxKnownHosts bounds the hosts that are remembered as reachable.
+// maxKnownHosts bounds the hosts that are remembered as reachable, and as down.
 const maxKnownHosts = 100_000
 
 func newHostHealth(giveUp time.Duration, resumed bool) *hostHealth {
@@ -53,6 +53,9 @@ func (h *hostHealth) failed(host string) (f unreached) {
 	now := time.Now()
 	o := h.down[host]
 	if o == nil {
+		if len(h.down) >= maxKnownHosts {
+			clear(h.down) // each of them is found down again, and left alone from the start
+		}
 		o = &outage{since: now}
 		h.down[host] = o
 	}

@@ -119,6 +119,9 @@ func (p *page) apply(v *verdict, kept frontier.Admitted) {
 		s.LinksOffsite += v.found.offsite
 		s.LinksBad += v.found.bad
 		for name, n := range v.custom {
+			if _, ok := s.Custom[name]; !ok && len(s.Custom) >= maxCustomStats {
+				name = otherStats
+			}
 			s.Custom[name] += n
 		}
 		switch {

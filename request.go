@@ -133,7 +133,7 @@ func (s *Spider) seal(t *frontier.Task, st *stored) error {
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
-	t.Host, t.Fingerprint = host, frontierFingerprint(fp)
+	t.Host, t.Fingerprint = host, fp
 	if len(s.Handlers) > 0 {
 		t.Mark = handlerMark(t.Fingerprint, t.Handler)
 	}

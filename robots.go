@@ -106,6 +106,10 @@ func (k *robotsKeeper) unavailable(host string, now time.Time) (failures int, si
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.since[host].IsZero() {
+		if len(k.since) >= maxKnownHosts {
+			clear(k.since) // as in hostHealth
+			clear(k.fails)
+		}
 		k.since[host] = now
 	}
 	k.fails[host]++

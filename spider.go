@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/clew-crawler/clew/fetch"
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
 	"github.com/clew-crawler/clew/politeness"
 	"github.com/clew-crawler/clew/selector"
@@ -269,6 +268,3 @@ func orDefault[T int | time.Duration](v, def T) T {
 	}
 	return v
 }
-
-// frontierFingerprint converts between the names that two packages give 16 bytes.
-func frontierFingerprint(fp links.Fingerprint) frontier.Fingerprint { return frontier.Fingerprint(fp) }

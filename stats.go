@@ -29,7 +29,7 @@ type Stats struct {
 	RobotsDisallowed int64            `json:"robots_disallowed"` // requests dropped for robots.txt
 	Failed           int64            `json:"failed"`            // requests that failed for good
 	Statuses         map[int]int64    `json:"statuses,omitempty"`
-	Custom           map[string]int64 `json:"custom,omitempty"` // of Output.Count
+	Custom           map[string]int64 `json:"custom,omitempty"` // of Output.Count; from the 1,001st name on as "other"
 
 	// Wire counters.
 
@@ -68,9 +68,13 @@ type HostStats struct {
 	Bytes   int64 `json:"bytes"` // after decompression
 }
 
-// maxHostStats bounds the hosts that are counted one by one, since the counters
-// are part of every commit.
-const maxHostStats = 200
+// Bounds of what is counted by name, since the counters are part of every commit.
+// Further names are counted together.
+const (
+	maxHostStats   = 200
+	maxCustomStats = 1000
+	otherStats     = "other"
+)
 
 // counters hold the stats of a crawl while it runs.
 type counters struct {
@@ -131,7 +135,7 @@ func (c *counters) fetched(t *frontier.Task, resp *fetch.Response) {
 	s.SessionFetches[t.Session]++
 	name := t.Host
 	if _, ok := s.Hosts[name]; !ok && len(s.Hosts) >= maxHostStats {
-		name = "other"
+		name = otherStats
 	}
 	h := s.Hosts[name]
 	h.Fetches++
@@ -141,8 +145,11 @@ func (c *counters) fetched(t *frontier.Task, resp *fetch.Response) {
 		h.Bytes += int64(len(resp.Body))
 		s.ResponseBytes += int64(len(resp.Body))
 		s.WireBytes += resp.WireBytes
-		if resp.Proxy != "" {
-			s.Proxies[resp.Proxy]++
+		if proxy := resp.Proxy; proxy != "" {
+			if _, ok := s.Proxies[proxy]; !ok && len(s.Proxies) >= maxCustomStats {
+				proxy = otherStats
+			}
+			s.Proxies[proxy]++
 		}
 	}
 	s.Hosts[name] = h

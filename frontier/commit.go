@@ -264,7 +264,12 @@ func (f *Frontier) Close(finished bool) error {
 	_ = f.Flush() // its error is f.err
 	close(f.stop)
 	<-f.done
-	defer f.reading.Wait() // the store may be closed next
+	defer func() { // when the frontier admits nothing more
+		f.reading.Wait() // the store may be closed next
+		f.mu.Lock()
+		f.tier.free()
+		f.mu.Unlock()
+	}()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {

@@ -51,6 +51,7 @@ func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint)))
 	s := fp[0]
 	if t.young[s].used-t.carried[s] >= t.limit/4*3 {
 		t.complete = false
+		free(t.old[s].slots)
 		t.old[s] = t.young[s]
 		t.young[s] = table{}
 		uncommitted(func(u Fingerprint) {
@@ -61,6 +62,15 @@ func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint)))
 		t.carried[s] = t.young[s].used
 	}
 	t.young[s].insert(fp)
+}
+
+// free gives the tables back. The tier may not be used afterwards.
+func (t *tier) free() {
+	for s := range shards {
+		free(t.young[s].slots)
+		free(t.old[s].slots)
+		t.young[s], t.old[s] = table{}, table{}
+	}
 }
 
 // A table is an open-addressing set of fingerprints without pointers. The zero
@@ -117,13 +127,14 @@ func slot(fp Fingerprint) uint64 {
 
 func (t *table) grow() {
 	old := t.slots
-	t.slots = make([]Fingerprint, max(64, 2*len(old)))
+	t.slots = allocate(max(64, 2*len(old)))
 	t.used = 0
 	for _, fp := range old {
 		if fp != (Fingerprint{}) {
 			t.insert(fp)
 		}
 	}
+	free(old)
 }
 
 // unseen sets fresh[i] where fps[i] is not known, and takes note of it. Of equal
