@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -75,6 +76,10 @@ func (e engineFS) OpenDir(name string) (vfs.File, error) {
 	}
 	return engineFile{f, name, e.store}, nil
 }
+
+// Lock does nothing. The crawl directory's lock covers the frontier, and Pebble's own
+// would stay behind when closing a damaged store fails half way.
+func (e engineFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // Unwrap is part of [vfs.FS].
 func (e engineFS) Unwrap() vfs.FS { return e.FS }
