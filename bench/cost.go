@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -98,6 +101,10 @@ type crawled struct {
 	First          float64 // ms from the start of the process to the first fetch
 	Resident, Peak float64 // MB, while crawling
 	Rate           float64 // pages/s
+	Pages          int64
+	Goroutines     int // at most at a time, as the following
+	Files          int // open ones
+	Entries        int // files and folders of the crawl directory
 }
 
 // crawlRole resumes a crawl with a session that needs no network.
@@ -125,7 +132,7 @@ func crawlRole(ctx context.Context, j *job, answer func(any) error) error {
 		return err
 	}
 	watched := make(chan crawled, 1)
-	go func() { watched <- watch(ctx) }()
+	go func() { watched <- watch(ctx, j.Dir) }()
 	if j.Announce {
 		go func() {
 			select {
@@ -144,12 +151,12 @@ func crawlRole(ctx context.Context, j *job, answer func(any) error) error {
 	if result.Run.Pages == 0 || result.Status != clew.Paused {
 		return fmt.Errorf("crawl %s with %d pages, expected a pause", result.Status, result.Run.Pages)
 	}
-	report.First, report.Rate = milliseconds(first), result.Run.PagesPerSecond
+	report.First, report.Pages, report.Rate = milliseconds(first), result.Run.Pages, result.Run.PagesPerSecond
 	return answer(report)
 }
 
-// watch looks at the memory until the context ends.
-func watch(ctx context.Context) (c crawled) {
+// watch looks at what the process uses until the context ends.
+func watch(ctx context.Context, dir string) (c crawled) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -158,8 +165,20 @@ func watch(ctx context.Context) (c crawled) {
 			if now, peak, err := memory(); err == nil {
 				c.Resident, c.Peak = now, peak
 			}
+			c.Goroutines = max(c.Goroutines, runtime.NumGoroutine())
+			c.Files = max(c.Files, entries("/proc/self/fd"))
+			c.Entries = max(c.Entries, entries(dir)+entries(filepath.Join(dir, "frontier")))
 		case <-ctx.Done():
 			return c
 		}
 	}
+}
+
+// entries counts what a folder holds; none if it is not there.
+func entries(dir string) int {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	return len(list)
 }

@@ -24,6 +24,7 @@ type config struct {
 	rounds   int
 	duration time.Duration
 	pages    int64
+	whole    int64
 	profile  string
 }
 
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *config, io.Writer) error
-	}{{"cost", cost}, {"latency", latency}, {"throughput", throughput}} {
+	}{{"cost", cost}, {"memory", bounded}, {"latency", latency}, {"throughput", throughput}} {
 		if cfg.only != "" && cfg.only != part.name {
 			continue
 		}
@@ -69,12 +70,13 @@ func parse(args []string) (*config, error) {
 	cfg := &config{}
 	var sizes string
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.StringVar(&cfg.only, "only", "", "measure only cost, latency or throughput")
+	fs.StringVar(&cfg.only, "only", "", "measure only cost, memory, latency or throughput")
 	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
 	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
 	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")
 	fs.Int64Var(&cfg.pages, "pages", 40_000, "pages of a crawl of the throughput part")
+	fs.Int64Var(&cfg.whole, "whole", 1_000_000, "pages of the whole crawl of the memory part")
 	fs.StringVar(&cfg.profile, "profile", "", "file for a CPU profile of the durable crawl of the throughput part")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -87,10 +89,10 @@ func parse(args []string) (*config, error) {
 		cfg.sizes = append(cfg.sizes, n)
 	}
 	switch cfg.only {
-	case "", "cost", "latency", "throughput":
+	case "", "cost", "memory", "latency", "throughput":
 		return cfg, nil
 	}
-	return nil, fmt.Errorf("-only: %q is none of cost, latency and throughput", cfg.only)
+	return nil, fmt.Errorf("-only: %q is none of cost, memory, latency and throughput", cfg.only)
 }
 
 // A job tells a process in a role what to do.
@@ -106,13 +108,14 @@ type job struct {
 	Workers  int
 	Latency  time.Duration
 	Profile  string
+	Limit    string // the control group that the process joins
 }
 
 // roles are what this program starts itself as. The answer is printed as JSON; a
 // role that goes on after it has answered ends with its standard input.
 func roles() map[string]func(context.Context, *job, func(any) error) error {
 	return map[string]func(context.Context, *job, func(any) error) error{
-		"build": build, "crawl": crawlRole, "leases": leasesRole, "serve": serveRole, "fetch": fetchRole,
+		"build": build, "crawl": crawlRole, "whole": wholeRole, "leases": leasesRole, "serve": serveRole, "fetch": fetchRole,
 	}
 }
 
@@ -124,6 +127,9 @@ func runRole(ctx context.Context, role func(context.Context, *job, func(any) err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := join(j.Limit); err != nil {
+		return err
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // returns when the driver is done with this process, or dead
 		cancel()
@@ -138,13 +144,14 @@ type child struct {
 	out *json.Decoder
 }
 
-func spawn(ctx context.Context, role string, j job) (*child, error) {
+func spawn(ctx context.Context, role string, j job, env ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, role) //nolint:gosec // this very program
 	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -168,8 +175,8 @@ func (c *child) end() error  { return errors.Join(c.in.Close(), c.cmd.Wait()) }
 func (c *child) kill() error { err := c.cmd.Process.Kill(); _ = c.cmd.Wait(); return err }
 
 // ask runs a role to its end and decodes its one answer.
-func ask(ctx context.Context, role string, j job, answer any) error {
-	c, err := spawn(ctx, role, j)
+func ask(ctx context.Context, role string, j job, answer any, env ...string) error {
+	c, err := spawn(ctx, role, j, env...)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", role, err)
 	}

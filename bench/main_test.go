@@ -27,12 +27,13 @@ func TestMain(m *testing.M) {
 // TestRun measures everything once on a small scale.
 func TestRun(t *testing.T) {
 	var out strings.Builder
-	args := []string{"-dir", t.TempDir(), "-sizes", "2000", "-rounds", "1", "-duration", "200ms", "-pages", "200"}
+	args := []string{"-dir", t.TempDir(), "-sizes", "2000", "-rounds", "1", "-duration", "200ms", "-pages", "200", "-whole", "300"}
 	if err := run(t.Context(), args, strings.NewReader(""), &out); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, want := range []string{
 		"\n| 2000 | 4000 | ", "\n| 2000, anywhere | 4000 | ", "\n| 2000 | 64 × 20ms | ",
+		"\n| whole, first page to last | 300 | ", "\n| 2000 pending | ",
 		"\n| 0s | fetching alone | ", "\n| 20ms | directory | ",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -26,6 +26,7 @@ type Site struct {
 	Seen  uint64 // pages that are known from the start; 0 is a tree
 	Hot   uint64 // known pages that most links lead to; 0 is none: all lead anywhere, the worst case
 	Hosts int    // 0 is one host with relative links
+	Pages uint64 // pages of a tree that ends; 0 is one without end
 }
 
 // URL returns the address of a page on one of the site's own hosts.
@@ -66,7 +67,9 @@ func (s Site) Targets(page uint64) []uint64 {
 // target returns the page that link n of a page leads to.
 func (s Site) target(page uint64, n int) uint64 {
 	if n < Fresh {
-		return s.Seen + Fresh*page + uint64(n) + 1
+		if fresh := s.Seen + Fresh*page + uint64(n) + 1; s.Pages == 0 || fresh < s.Pages {
+			return fresh
+		}
 	}
 	h := mix(page*Links + uint64(n))
 	switch {
