@@ -370,27 +370,13 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
 	}
 	p.out.Store(out)
-	err := p.call(ctx, handler, r, out)
-	out.seal() // whatever the handler left running is too late
-	if qerr := r.doc.Err(); qerr != nil && stackOf(err) == "" {
-		err = qerr // the cause, whatever the handler made of it
-	}
-	if err == nil {
-		err = out.err
-	}
-	if err != nil {
+	if err := runHandler(ctx, handler, r, out); err != nil {
 		return p.judgeHandler(ctx, err, r.Status)
 	}
 	return verdict{
 		state: frontier.Done, status: r.Status, page: true, found: out.found, custom: out.custom,
 		links: out.links, items: out.items, updates: out.updates,
 	}
-}
-
-// call runs a handler; its panic is an error.
-func (p *page) call(ctx context.Context, h Handler, r *Response, out *Output) (err error) {
-	defer recovered("handler", &err)
-	return h(ctx, r, out)
 }
 
 // judgeHandler decides what a handler's error means.

@@ -23,6 +23,11 @@ const (
 	forQuotes
 	forNews
 	forCookie
+	forRobots
+	forTrap
+	forCross
+	forEncoding
+	forRedirect
 )
 
 // mix scatters (seed, purpose, n) over all 64-bit numbers; the steps are those
