@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -62,160 +61,6 @@ func damageWrite(t *testing.T, fs vfs.FS, path string, data []byte) {
 	}
 }
 
-// damages are what can have happened to a file.
-func damages() map[string]func(data []byte) []byte {
-	flip := func(at func(n int) int) func([]byte) []byte {
-		return func(data []byte) []byte {
-			if len(data) > 0 {
-				data[at(len(data))] ^= 0x10
-			}
-			return data
-		}
-	}
-	return map[string]func([]byte) []byte{
-		"emptied":           func([]byte) []byte { return nil },
-		"half lost":         func(data []byte) []byte { return data[:len(data)/2] },
-		"last byte lost":    func(data []byte) []byte { return data[:max(0, len(data)-1)] },
-		"first byte turned": flip(func(int) int { return 0 }),
-		"byte turned":       flip(func(n int) int { return n / 3 }),
-		"last byte turned":  flip(func(n int) int { return n - 2 }),
-		"removed":           nil,
-	}
-}
-
-// damageStates are crawls that were stopped in the middle: by a kill, by a pause.
-func damageStates(t *testing.T) map[string]*vfs.MemFS {
-	t.Helper()
-	paused := vfs.NewCrashableMem()
-	r, err := Run(t.Context(), fastSpider(newFaultServer(false)), faultFS(paused), MaxPages(17))
-	if err != nil || r.Status != Paused {
-		t.Fatalf("pause: %v, %v", r, err)
-	}
-	killed := vfs.NewCrashableMem()
-	var clone *vfs.MemFS
-	spider := fastSpider(newFaultServer(false))
-	parse, pages := spider.Parse, 0
-	spider.Parse = func(ctx context.Context, page *Response, out *Output) error {
-		if pages++; pages == 17 {
-			clone = killed.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
-		}
-		return parse(ctx, page, out)
-	}
-	if _, err := Run(t.Context(), spider, faultFS(killed)); err != nil {
-		t.Fatal(err)
-	}
-	return map[string]*vfs.MemFS{"paused": paused, "killed": clone}
-}
-
-// TestDamage damages each file of a crawl directory in each way.
-func TestDamage(t *testing.T) {
-	log, books := unstopped(t, false)
-	for state, disk := range damageStates(t) {
-		for path := range damageFiles(t, disk, faultDir) {
-			if strings.HasSuffix(path, "LOCK") {
-				continue
-			}
-			for how, change := range damages() {
-				t.Run(fmt.Sprintf("%s/%s/%s", state, strings.TrimPrefix(path, faultDir+"/"), how), func(t *testing.T) {
-					clone := func() *vfs.MemFS {
-						fs := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
-						if change == nil {
-							if err := fs.Remove(path); err != nil {
-								t.Fatal(err)
-							}
-							return fs
-						}
-						damageWrite(t, fs, path, change(damageFiles(t, fs, faultDir)[path]))
-						return fs
-					}
-					damageCase(t, clone, strings.HasSuffix(path, "items.jsonl"), log, books)
-				})
-			}
-		}
-	}
-}
-
-// damageCase runs a damaged crawl under both policies.
-func damageCase(t *testing.T, clone func() *vfs.MemFS, onlyItems bool, log []byte, books string) {
-	t.Helper()
-	fs := clone()
-	before := damageFiles(t, fs, faultDir)
-	r, err := Run(t.Context(), fastSpider(newFaultServer(false)), faultFS(fs), OnDamage(Refuse))
-	harmless := err == nil
-	switch {
-	case harmless:
-		same := faultBooks(r) == books && bytes.Equal(faultLog(t, fs), log)
-		if !same && onlyItems && onlyCheckFinds(t, clone()) {
-			return // committed long ago, and not read again at open
-		}
-		if got := faultBooks(r); !same {
-			t.Errorf("damage went unseen: books %s, want %s", got, books)
-		}
-	case errors.Is(err, ErrMismatch) && !validName(before[faultDir+"/crawl.json"]):
-		return // nothing tells a damaged name from another one, and nothing was touched
-	case !errors.Is(err, ErrDamaged):
-		t.Errorf("refused with %v", err)
-	default:
-		after := damageFiles(t, fs, faultDir)
-		for _, path := range []string{faultDir + "/crawl.json", faultDir + "/items.jsonl"} {
-			if !bytes.Equal(before[path], after[path]) {
-				t.Errorf("refused, and %s was changed", path)
-			}
-		}
-	}
-	fs = clone()
-	if r, err = Run(t.Context(), fastSpider(newFaultServer(false)), faultFS(fs)); err != nil {
-		t.Errorf("setting aside: %v", err)
-		return
-	}
-	if got := faultBooks(r); got != books || !bytes.Equal(faultLog(t, fs), log) {
-		t.Errorf("books %s, want %s", got, books)
-	}
-	names, err := fs.List(faultDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	aside := slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, "-damaged") })
-	if (aside < 0) != harmless {
-		t.Errorf("harmless %v, but the directory holds %v", harmless, names)
-	}
-	if aside < 0 {
-		return
-	}
-	kept := damageFiles(t, fs, fs.PathJoin(faultDir, names[aside]))
-	for path, data := range before {
-		rest := strings.TrimPrefix(path, faultDir)
-		now, ok := kept[fs.PathJoin(faultDir, names[aside])+rest]
-		switch {
-		case strings.HasSuffix(path, "LOCK"), strings.HasSuffix(path, "items.jsonl") && bytes.HasPrefix(data, now):
-		case strings.HasSuffix(path, ".sst") && !ok:
-			t.Errorf("%s was not kept", rest)
-		case strings.HasSuffix(path, ".json") && !bytes.Equal(now, data):
-			t.Errorf("%s was not kept as it was: %v %q", rest, ok, now)
-		}
-	}
-}
-
-func validName(identity []byte) bool { return bytes.Contains(identity, []byte(`"spider": "faults"`)) }
-
-// onlyCheckFinds reports whether a check of the store finds damage.
-func onlyCheckFinds(t *testing.T, fs *vfs.MemFS) bool {
-	t.Helper()
-	dir, err := pebblestore.OpenDirectoryFS(fs, faultDir, "faults")
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := dir.Store(pebblestore.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := errors.Is(store.Check(t.Context()), ErrDamaged)
-	if err := errors.Join(store.Close(), dir.Close()); err != nil {
-		t.Error(err)
-	}
-	return found
-}
-
 // TestRefusals checks the directories that a spider must not run in.
 func TestRefusals(t *testing.T) {
 	ctx := t.Context()
@@ -267,7 +112,13 @@ func TestRefusals(t *testing.T) {
 			name: "newer format", change: func(*Spider) {}, want: ErrNewerFormat, says: []string{"format 99"},
 			disk: func() *vfs.MemFS {
 				disk := paused(func(*Spider) {})
-				damageWrite(t, disk, faultDir+"/crawl.json", []byte(`{"format":99,"spider":"faults"}`))
+				dir, err := pebblestore.OpenDirectoryFS(disk, faultDir, "faults")
+				if err == nil {
+					err = errors.Join(dir.SetIdentity(pebblestore.Identity{Format: 99, Spider: "faults"}), dir.Close())
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 				return disk
 			}(),
 		},

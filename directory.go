@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -185,11 +186,11 @@ func (c *opened) finished(report []byte) (*Result, error) {
 	if err := json.Unmarshal(report, r); err != nil {
 		return nil, fmt.Errorf("%w: report.json of %s cannot be read: %w", ErrDamaged, c.dir.Path(), err)
 	}
-	if err := c.dir.CheckItems(r.Stats.ItemBytes); err != nil {
+	if err := c.dir.CheckItems(r.Stats.ItemBytes, report); err != nil {
 		return nil, err
 	}
 	r.Dir = c.dir.Path()
-	r.open = openLogFile(c.dir.ItemsPath(), r.Stats.ItemBytes)
+	r.open = func() (io.ReadCloser, error) { return c.dir.OpenItems(r.Stats.ItemBytes, report) }
 	if r.Stats.Failed > 0 {
 		return r, nil
 	}

@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/clew-crawler/clew/internal/testsite"
+	"github.com/clew-crawler/clew/store/pebblestore"
 )
 
 // TestDirectories opens crawl directories that cannot simply be resumed.
@@ -49,10 +53,9 @@ func TestDirectories(t *testing.T) {
 			dir := t.TempDir()
 			identity := filepath.Join(dir, "crawl.json")
 			if test.identity != "" {
-				if err := os.WriteFile(identity, []byte(test.identity), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				writeIdentity(t, dir, test.identity)
 			}
+			before, _ := os.ReadFile(identity)
 			code, out, errs := typed(t, append([]string{"crawl", base, "--crawl-dir", dir}, test.args...)...)
 			if code != test.code || (code == 0) != strings.HasPrefix(out, "finished: 10 pages") {
 				t.Errorf("exit code %d, want %d; %q", code, test.code, out)
@@ -65,13 +68,32 @@ func TestDirectories(t *testing.T) {
 			if code == 0 {
 				return
 			}
-			if data, err := os.ReadFile(identity); err != nil || string(data) != test.identity {
+			if data, err := os.ReadFile(identity); err != nil || !bytes.Equal(data, before) {
 				t.Errorf("a refused directory was changed: %q, %v", data, err)
 			}
 			if n := strings.Count(errs, "\n"); n != 2 {
 				t.Errorf("%d lines, want the error and a hint:\n%s", n, errs)
 			}
 		})
+	}
+}
+
+// writeIdentity writes a crawl.json, with its checksum if it can be read.
+func writeIdentity(t *testing.T, dir, text string) {
+	t.Helper()
+	var id pebblestore.Identity
+	if json.Unmarshal([]byte(text), &id) != nil {
+		if err := os.WriteFile(filepath.Join(dir, "crawl.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	d, err := pebblestore.OpenDirectory(dir, id.Spider)
+	if err == nil {
+		err = errors.Join(d.SetIdentity(id), d.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/clew-crawler/clew/frontier"
 )
@@ -54,6 +55,9 @@ func parseTask(key, b []byte) (frontier.Task, error) {
 	t.Blocked = uint16(r.uvarint())
 	t.Host, t.Handler, t.Session, t.Failure = r.text(), r.text(), r.text(), r.text()
 	t.Rank = k.Rank
+	if k.State == frontier.Pending && t.Host != k.Host && r.err == nil {
+		r.err = errHost
+	}
 	if r.err != nil {
 		return t, fmt.Errorf("%w: task %d: %w", frontier.ErrDamaged, k.Seq, r.err)
 	}
@@ -80,9 +84,11 @@ func parseHostRecord(name string, b []byte) (frontier.Host, error) {
 		if r.err != nil {
 			break
 		}
-		h.Queues = append(h.Queues, frontier.Queue{
-			Rank: uint32(r.uvarint()), Head: r.uvarint(), Count: int64(r.uvarint()),
-		})
+		rank, head, count := r.uvarint(), r.uvarint(), r.uvarint()
+		if rank > math.MaxUint32 || count > math.MaxInt64 {
+			r.err = errRange
+		}
+		h.Queues = append(h.Queues, frontier.Queue{Rank: uint32(rank), Head: head, Count: int64(count)})
 	}
 	if r.err != nil || len(r.b) > 0 {
 		return h, fmt.Errorf("%w: record of host %q cannot be read", frontier.ErrDamaged, name)
@@ -104,7 +110,7 @@ func (m mark) append(b []byte) []byte {
 func parseMark(b []byte) (mark, error) {
 	r := reader{b: b}
 	m := mark{length: int64(r.uvarint())}
-	if r.err != nil || len(r.b) != 8 {
+	if r.err != nil || len(r.b) != 8 || m.length < 0 {
 		return m, fmt.Errorf("%w: mark of the item log cannot be read", frontier.ErrDamaged)
 	}
 	m.checksum = binary.BigEndian.Uint64(r.b)
@@ -121,7 +127,11 @@ type reader struct {
 	err error
 }
 
-var errShort = errors.New("record ends too early")
+var (
+	errShort = errors.New("record ends too early")
+	errRange = errors.New("number is out of range")
+	errHost  = errors.New("it stands in the queue of another host")
+)
 
 func (r *reader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.b)

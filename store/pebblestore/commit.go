@@ -12,8 +12,11 @@ import (
 )
 
 // Commit implements [frontier.Store]. See the package comment for its order.
-func (s *Store) Commit(_ context.Context, b *frontier.Batch) error {
+func (s *Store) Commit(ctx context.Context, b *frontier.Batch) error {
 	if err := s.failed(); err != nil {
+		return err
+	}
+	if err := s.audited(ctx, b.Books.Finished); err != nil {
 		return err
 	}
 	var m mark
@@ -34,8 +37,13 @@ func (s *Store) Commit(_ context.Context, b *frontier.Batch) error {
 	if err := s.guard(func() error { return batch.Commit(pebble.Sync) }); err != nil {
 		return err // the batch is not closed: Pebble may still be reading it
 	}
+	s.follow(s.log.length, b.Lines)
 	s.log.length += m.length
 	s.books, s.fresh = b.Books, false
+	s.commits++
+	if err := s.guard(func() error { return s.tide.write(s.commits) }); err != nil {
+		return err
+	}
 	return batch.Close()
 }
 
@@ -79,6 +87,12 @@ func (s *Store) encode(b *frontier.Batch, m mark) (*pebble.Batch, error) {
 	if m.length > 0 {
 		w.key, w.value = appendGroup(w.key[:0], s.log.length), m.append(w.value[:0])
 		w.set()
+	}
+	w.key, w.value = appendChain(w.key[:0], s.commits+1), w.value[:0]
+	w.set()
+	if s.commits > 0 {
+		w.key = appendChain(w.key[:0], s.commits)
+		w.delete()
 	}
 	books, err := json.Marshal(b.Books)
 	if err != nil {

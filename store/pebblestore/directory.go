@@ -39,14 +39,6 @@ var (
 	ErrStillOpen = errors.New("the storage engine is still at work, run it again")
 )
 
-// An Identity says what a crawl directory is.
-type Identity struct {
-	Format  int       `json:"format"`
-	Spider  string    `json:"spider"`
-	Recipe  string    `json:"recipe"` // how requests are fingerprinted
-	Created time.Time `json:"created"`
-}
-
 // A Holder names the process that has a directory's lock.
 type Holder struct {
 	PID    int       `json:"pid"`
@@ -60,6 +52,7 @@ type Directory struct {
 	fs     vfs.FS
 	path   string
 	unlock func() error
+	store  *Store // the last one that was opened
 }
 
 // OpenDirectory creates the directory if need be and locks it. If another
@@ -84,6 +77,12 @@ func openDirectory(fs vfs.FS, path, spider string) (*Directory, error) {
 	if err := d.lock(spider); err != nil {
 		return nil, err
 	}
+	if err := d.finishSetAside(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if _, err := d.completeSalvage(time.Now()); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -104,21 +103,22 @@ func OpenDirectoryReadOnly(path string) (*Directory, error) {
 	return d, nil
 }
 
-// ReadIdentity reads what a directory is, without its lock.
-func ReadIdentity(path string) (id Identity, found bool, err error) {
-	d := &Directory{fs: diskFS{vfs.Default}, path: path}
-	return d.Identity()
-}
-
 // Discard deletes everything that stands for the crawl. The identity goes last, so
 // that a directory half discarded can be discarded again.
 func (d *Directory) Discard() error {
-	for _, name := range []string{reportName, frontierName, removedName, damagedName, itemsName, identityName} {
-		if err := d.fs.RemoveAll(d.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	for _, names := range [][]string{
+		{reportName, frontierName, removedName, damagedName, itemsName}, {identityName},
+	} {
+		for _, name := range names {
+			if err := d.fs.RemoveAll(d.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("discard crawl: %w", err)
+			}
+		}
+		if err := syncDir(d.fs, d.path); err != nil {
 			return fmt.Errorf("discard crawl: %w", err)
 		}
 	}
-	return syncDir(d.fs, d.path)
+	return nil
 }
 
 // lock takes the kernel's lock, which goes with the process however it ends.
@@ -170,23 +170,6 @@ func (d *Directory) file(name string) string { return d.fs.PathJoin(d.path, name
 // Path returns the directory's path as given.
 func (d *Directory) Path() string { return d.path }
 
-// CheckItems compares the length of the item log with what a report states.
-func (d *Directory) CheckItems(length int64) error {
-	if length == 0 {
-		return nil
-	}
-	info, err := d.fs.Stat(d.file(itemsName))
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%w: %s is missing, %d bytes were committed", frontier.ErrDamaged, d.file(itemsName), length)
-	case err != nil:
-		return fmt.Errorf("look at items: %w", err)
-	case info.Size() < length:
-		return fmt.Errorf("%w: %s has %d bytes, %d were committed", frontier.ErrDamaged, d.file(itemsName), info.Size(), length)
-	}
-	return nil
-}
-
 // ItemsPath returns the path of the item log.
 func (d *Directory) ItemsPath() string { return d.file(itemsName) }
 
@@ -198,54 +181,14 @@ func (d *Directory) Close() error {
 	return nil
 }
 
-// Identity reads what the directory is; found is false for a new one.
-func (d *Directory) Identity() (id Identity, found bool, err error) {
-	data, err := readFile(d.fs, d.file(identityName))
-	if errors.Is(err, os.ErrNotExist) {
-		return id, false, nil
-	}
-	if err != nil {
-		return id, false, fmt.Errorf("read %s: %w", d.file(identityName), err)
-	}
-	return parseIdentity(d.file(identityName), data)
-}
-
-func parseIdentity(name string, data []byte) (id Identity, found bool, err error) {
-	if err := json.Unmarshal(data, &id); err != nil || id.Format < 1 {
-		return id, true, fmt.Errorf("%w: %s cannot be read", frontier.ErrDamaged, name)
-	}
-	if id.Format > Format {
-		return id, true, fmt.Errorf("%w: %s says format %d, this program knows up to %d: use a newer one",
-			ErrFormat, name, id.Format, Format)
-	}
-	return id, true, nil
-}
-
-// SetIdentity writes what the directory is.
-func (d *Directory) SetIdentity(id Identity) error {
-	data, err := json.MarshalIndent(id, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode identity: %w", err)
-	}
-	if err := writeFile(d.fs, d.file(identityName), append(data, '\n')); err != nil {
-		return fmt.Errorf("write %s: %w", d.file(identityName), explain(d.fs, d.path, err))
-	}
-	return nil
-}
-
 // Store opens the frontier and the item log.
-func (d *Directory) Store(o Options) (*Store, error) { return open(d.fs, d.path, o) }
-
-// Report returns the report of a finished crawl, nil if it is not finished.
-func (d *Directory) Report() ([]byte, error) {
-	data, err := readFile(d.fs, d.file(reportName))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+func (d *Directory) Store(o Options) (*Store, error) {
+	s, err := open(d.fs, d.path, o)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.file(reportName), err)
+		return nil, err
 	}
-	return data, nil
+	d.store = s
+	return s, nil
 }
 
 // NoteDamage keeps what a run found damaged, where opening does not look, for the
@@ -267,30 +210,6 @@ func (d *Directory) Damage() error {
 		return fmt.Errorf("read %s: %w", d.file(damagedName), err)
 	}
 	return fmt.Errorf("%w: found by an earlier run: %s", frontier.ErrDamaged, strings.TrimSpace(string(data)))
-}
-
-// Finish writes the report, which makes the crawl a finished one.
-func (d *Directory) Finish(report []byte) error {
-	if err := writeFile(d.fs, d.file(reportName), report); err != nil {
-		return fmt.Errorf("write %s: %w", d.file(reportName), explain(d.fs, d.path, err))
-	}
-	return nil
-}
-
-// RemoveReport makes a finished crawl one that is not, for its failed requests to be
-// put back.
-func (d *Directory) RemoveReport() error {
-	err := d.fs.Remove(d.file(reportName))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = syncDir(d.fs, d.path)
-	}
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", d.file(reportName), err)
-	}
-	return nil
 }
 
 // HasFrontier reports whether the frontier is there: not before the first commit, nor
@@ -323,36 +242,4 @@ func (d *Directory) RemoveFrontier() error {
 		return fmt.Errorf("remove frontier: %w", explain(d.fs, d.path, err))
 	}
 	return nil
-}
-
-// SetAside moves everything that stands for the crawl into a new folder below the
-// directory, whole and never deleted, and returns the folder's path. why becomes
-// part of its name.
-func (d *Directory) SetAside(why string, now time.Time) (string, error) {
-	base := strings.NewReplacer(":", "", "-", "").Replace(now.UTC().Format("2006-01-02T15:04:05")) + "-" + why
-	dest := d.file(base)
-	for n := 2; ; n++ {
-		taken, err := exists(d.fs, dest)
-		if err != nil {
-			return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
-		}
-		if !taken {
-			break
-		}
-		dest = d.file(fmt.Sprintf("%s-%d", base, n))
-	}
-	if err := d.fs.MkdirAll(dest, 0o700); err != nil {
-		return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
-	}
-	// The identity goes last: until then a crash leaves a directory that is still recognised.
-	for _, name := range []string{reportName, itemsName, frontierName, removedName, damagedName, identityName} {
-		err := d.fs.Rename(d.file(name), d.fs.PathJoin(dest, name))
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
-		}
-	}
-	if err := errors.Join(syncDir(d.fs, dest), syncDir(d.fs, d.path)); err != nil {
-		return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
-	}
-	return dest, nil
 }

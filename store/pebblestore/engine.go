@@ -23,18 +23,52 @@ type engineFS struct {
 	store *Store
 }
 
+// markerPrefix begins the names of the files that say what is in force.
+const markerPrefix = "marker."
+
 // Create makes durable what a marker refers to before there is the marker, which
 // names the manifest in force: Pebble syncs the folder once for both, and after a
 // power cut the marker alone may be left.
 func (e engineFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if e.foreign(name) {
+		return e.createForeign(name, c)
+	}
 	if err := e.store.failed(); err != nil && !errors.Is(err, frontier.ErrDamaged) {
 		e.store.fatal(err) // damage is no reason: such a store can be closed
 	}
 	if err := e.settle(name); err != nil {
-		return nil, err
+		return nil, e.late("settle", name, err)
 	}
 	f, err := e.FS.Create(name, c)
+	if strings.HasSuffix(name, ".sst") {
+		e.store.flushing.Store(true)
+		return f, err
+	}
 	return e.wrap(name, f, err)
+}
+
+// late makes an error fatal for which Pebble would give up opening though it is at
+// work in the background already: it closes its caches then while that work goes on in
+// them, which ends in a panic.
+func (e engineFS) late(what, name string, err error) error {
+	if err != nil && e.atWork() {
+		e.store.fatal(fmt.Errorf("%s %s: %w", what, name, err))
+	}
+	return err
+}
+
+// atWork reports that Pebble flushes while it opens.
+func (e engineFS) atWork() bool { return e.store.flushing.Load() && !e.store.opened.Load() }
+
+// List is one of the last steps of opening.
+func (e engineFS) List(dir string) ([]string, error) {
+	names, err := e.FS.List(dir)
+	return names, e.late("list", dir, err)
+}
+
+// Rename puts the options in their place.
+func (e engineFS) Rename(from, to string) error {
+	return e.late("rename", from, e.FS.Rename(from, to))
 }
 
 // ReuseForWrite is how Pebble begins a log in the file of an old one.
@@ -43,9 +77,10 @@ func (e engineFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (vfs.F
 	return e.wrap(to, f, err)
 }
 
-// wrap makes every failure of a write-ahead log fatal.
+// wrap makes every failure of a write-ahead log fatal, and of what is written when
+// it is too late to give up opening.
 func (e engineFS) wrap(name string, f vfs.File, err error) (vfs.File, error) {
-	if !strings.HasSuffix(name, ".log") {
+	if !strings.HasSuffix(name, ".log") && !e.atWork() {
 		return f, err
 	}
 	w := engineFile{f, name, e.store}
@@ -56,13 +91,17 @@ func (e engineFS) wrap(name string, f vfs.File, err error) (vfs.File, error) {
 // a marker would be taken for a new one.
 func (e engineFS) Remove(name string) error {
 	if err := e.settle(name); err != nil {
-		return err
+		return e.late("settle", name, err)
 	}
-	return e.FS.Remove(name)
+	err := e.FS.Remove(name)
+	if strings.HasPrefix(e.PathBase(name), markerPrefix) {
+		return e.late("remove", name, err)
+	}
+	return err // Pebble goes on without
 }
 
 func (e engineFS) settle(name string) error {
-	if !strings.HasPrefix(e.PathBase(name), "marker.") {
+	if !strings.HasPrefix(e.PathBase(name), markerPrefix) {
 		return nil
 	}
 	return syncDir(e.FS, e.PathDir(name))
@@ -71,8 +110,8 @@ func (e engineFS) settle(name string) error {
 // OpenDir gives a folder whose failed syncs are fatal.
 func (e engineFS) OpenDir(name string) (vfs.File, error) {
 	f, err := e.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || e.foreign(name) {
+		return f, err
 	}
 	return engineFile{f, name, e.store}, nil
 }
@@ -99,6 +138,8 @@ func (f engineFile) check(what string, err error) error {
 }
 
 func (f engineFile) Write(p []byte) (int, error) {
+	f.store.gate.log.RLock()
+	defer f.store.gate.log.RUnlock()
 	n, err := f.File.Write(p)
 	return n, f.check("write", err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/clew-crawler/clew/frontier"
@@ -12,6 +13,7 @@ import (
 // The first byte of a key says what it holds.
 const (
 	prefixBooks   = 'b' // b → books as JSON
+	prefixChain   = 'c' // c, number of the last commit (8) → nothing
 	prefixDelayed = 'd' // d, due (8 bytes), seq (8) → task
 	prefixFailed  = 'f' // f, seq (8) → task
 	prefixGroup   = 'g' // g, offset in the item log (8) → length, checksum
@@ -57,16 +59,24 @@ func appendGroup(b []byte, offset int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, prefixGroup), uint64(offset))
 }
 
-// timeKey orders times; times before 1970 are not stored.
+func appendChain(b []byte, commit uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(b, prefixChain), commit)
+}
+
+// timeKey orders times. Those before 1970 and behind 2262, which a count of
+// nanoseconds cannot hold, count as its ends.
 func timeKey(t time.Time) uint64 {
-	if t.Before(time.Unix(0, 0)) {
+	switch {
+	case t.Before(time.Unix(0, 0)):
 		return 0
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
 	}
 	return uint64(t.UnixNano())
 }
 
 func keyTime(v uint64) time.Time {
-	return time.Unix(0, int64(v))
+	return time.Unix(0, int64(min(v, math.MaxInt64)))
 }
 
 // parseKey reads the key of a task.

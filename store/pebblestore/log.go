@@ -54,6 +54,9 @@ func (l *itemLog) open() error {
 // to no commit. A log without any commit is damage rather than tail: its length is
 // unknown, and nothing is thrown away for that.
 func (l *itemLog) recover(committed int64, known bool) (tail bool, err error) {
+	if committed < 0 {
+		return false, fmt.Errorf("%w: %s cannot have %d bytes", frontier.ErrDamaged, l.name, committed)
+	}
 	l.length = committed
 	info, err := l.fs.Stat(l.name)
 	switch {
@@ -63,7 +66,7 @@ func (l *itemLog) recover(committed int64, known bool) (tail bool, err error) {
 		}
 		return false, nil
 	case err != nil:
-		return false, err
+		return false, fmt.Errorf("look at items: %w", err)
 	case info.Size() < committed:
 		return false, fmt.Errorf("%w: %s has %d bytes, %d are committed", frontier.ErrDamaged, l.name, info.Size(), committed)
 	case info.Size() == committed:
@@ -87,7 +90,7 @@ func (l *itemLog) cut() error {
 func (l *itemLog) verify(offset int64, m mark) error {
 	f, err := l.fs.Open(l.name)
 	if err != nil {
-		return err
+		return fmt.Errorf("read items: %w", err)
 	}
 	h := xxh3.New()
 	n, err := io.Copy(h, io.NewSectionReader(f, offset, m.length))
@@ -95,10 +98,14 @@ func (l *itemLog) verify(offset int64, m mark) error {
 		return fmt.Errorf("read %s: %w", l.name, err)
 	}
 	if n != m.length || h.Sum64() != m.checksum {
-		return fmt.Errorf("%w: %s: the %d bytes from %d on do not match their checksum",
-			frontier.ErrDamaged, l.name, m.length, offset)
+		return l.mismatch(offset, m)
 	}
 	return nil
+}
+
+func (l *itemLog) mismatch(offset int64, m mark) error {
+	return fmt.Errorf("%w: %s: the %d bytes from %d on do not match their checksum",
+		frontier.ErrDamaged, l.name, m.length, offset)
 }
 
 func (l *itemLog) close() error {
@@ -107,5 +114,8 @@ func (l *itemLog) close() error {
 	}
 	f := l.file
 	l.file = nil
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close items: %w", err)
+	}
+	return nil
 }

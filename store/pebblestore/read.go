@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/clew-crawler/clew/frontier"
 )
@@ -155,4 +157,42 @@ func (s *Store) Values(ctx context.Context, kind string, key *string) iter.Seq2[
 			}
 		}
 	}
+}
+
+// OpenDirectoryReadOnlyFS is [OpenDirectoryReadOnly] on another file system, for
+// fault tests.
+func OpenDirectoryReadOnlyFS(fs vfs.FS, path string) (*Directory, error) {
+	d := &Directory{fs: fs, path: path}
+	closer, err := fs.Lock(d.file(lockName))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrLocked, path, err)
+	}
+	d.unlock = closer.Close
+	return d, nil
+}
+
+// Look opens the frontier and the item log for looking at them. The store is nil if
+// there is no frontier: before the first commit, and after an end without failures.
+func (d *Directory) Look() (*Store, error) {
+	there, err := d.HasFrontier()
+	if err != nil || !there {
+		return nil, err
+	}
+	s, err := d.Store(Options{ReadOnly: true})
+	if errors.Is(err, pebble.ErrDBDoesNotExist) {
+		return nil, nil //nolint:nilnil // the process died while it made the first one
+	}
+	return s, err
+}
+
+// ItemsSize is the length of the item log as it stands on the disk, 0 if there is none.
+func (d *Directory) ItemsSize() (int64, error) {
+	info, err := d.fs.Stat(d.file(itemsName))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("look at items: %w", err)
+	}
+	return info.Size(), nil
 }

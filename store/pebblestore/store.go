@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,28 +40,38 @@ type Options struct {
 	MemTableBytes uint64
 	// ReadOnly opens the store for looking at it: nothing is written, not even a cut of the log.
 	ReadOnly bool
+
+	checkLog bool // read-only, and yet with the item log
 }
 
 // A Store is a [frontier.Store] in a directory, see the package comment.
 type Store struct {
-	fs    vfs.FS
-	dir   string
-	db    *pebble.DB
-	log   itemLog
-	books frontier.Books
-	fresh bool // nothing was ever committed
-	view  bool // opened read-only
+	fs      vfs.FS
+	dir     string
+	db      *pebble.DB
+	log     itemLog
+	audit   audit
+	tide    tide
+	books   frontier.Books
+	fresh   bool   // nothing was ever committed
+	view    bool   // opened read-only
+	commits uint64 // so far, in all runs
 
 	once     sync.Once
 	poisoned chan struct{} // closed by the first failure
 	failure  error         // why; set before poisoned is closed
 	until    time.Time     // how long Pebble is waited for then; likewise
-	stuck    atomic.Bool   // Pebble met a fatal error
+	stuck    chan struct{} // closed when Pebble met a fatal error
+	stick    sync.Once     // closes it
+	flushing atomic.Bool   // Pebble has written a table, see engineFS.late
+	opened   atomic.Bool   // Pebble has opened
 	closed   bool
 
 	readMu  sync.Mutex
 	noReads bool
 	reads   sync.WaitGroup
+
+	gate gate
 }
 
 var _ frontier.Store = (*Store)(nil)
@@ -72,15 +83,25 @@ func NewMem() (*Store, error) {
 
 // open opens or creates the frontier and the item log below dir.
 func open(fs vfs.FS, dir string, o Options) (*Store, error) {
+	if !o.ReadOnly {
+		if err := lookFirst(fs, dir, o); err != nil {
+			return nil, err
+		}
+	}
 	s := &Store{
-		fs: fs, dir: dir, poisoned: make(chan struct{}), view: o.ReadOnly,
-		log: itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
+		fs: fs, dir: dir, poisoned: make(chan struct{}), stuck: make(chan struct{}), view: o.ReadOnly,
+		log:  itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
+		tide: tide{fs: fs, name: fs.PathJoin(dir, frontierName, tideName)},
 	}
 	name := fs.PathJoin(dir, frontierName)
+	if there, err := exists(fs, name); o.ReadOnly && (err != nil || !there) {
+		return nil, fmt.Errorf("open %s: %w", name, cmp.Or(err, os.ErrNotExist))
+	}
 	var returned atomic.Bool
 	err := s.guard(func() (err error) {
 		defer returned.Store(true)
 		s.db, err = pebble.Open(name, s.options(o))
+		s.opened.Store(true)
 		if err == nil && s.failed() != nil {
 			return s.db.Close() // it went well but for what poisoned the store
 		}
@@ -92,12 +113,15 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	if err := s.recover(o.ReadOnly); err != nil {
+	if err := s.recover(!s.view || o.checkLog); err != nil {
 		s.poison(err)
 		if !s.abandon() {
 			return nil, fmt.Errorf("%w: %w", ErrStillOpen, s.failed())
 		}
 		return nil, s.failed()
+	}
+	if !s.view {
+		s.beginAudit()
 	}
 	return s, nil
 }
@@ -133,8 +157,9 @@ func (s *Store) options(o Options) *pebble.Options {
 	return opts
 }
 
-// recover reads the books and brings the item log to the length they state.
-func (s *Store) recover(readOnly bool) error {
+// recover reads the books, sees that no commit is missing, and brings the item log to
+// the length that the books state.
+func (s *Store) recover(withLog bool) (err error) {
 	data, closer, err := s.db.Get([]byte{prefixBooks})
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
@@ -150,7 +175,13 @@ func (s *Store) recover(readOnly bool) error {
 			return fmt.Errorf("%w: books cannot be read: %w", frontier.ErrDamaged, err)
 		}
 	}
-	if readOnly {
+	if s.commits, err = s.readChain(); err != nil {
+		return err
+	}
+	if err := s.tide.check(s.commits); err != nil {
+		return err
+	}
+	if !withLog {
 		s.log.length = s.books.ItemBytes
 		return nil
 	}
@@ -158,14 +189,14 @@ func (s *Store) recover(readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.verifyLastGroup(); err != nil || !tail {
+	if err := s.verifyLastGroup(); err != nil || s.view || !tail {
 		return err
 	}
 	return s.log.cut()
 }
 
 // verifyLastGroup checks the lines of the last commit, the ones that an unclean
-// stop could have torn. Everything before them was synced by an earlier commit.
+// stop could have torn. What stands before them is read beside the crawl, see [audit].
 func (s *Store) verifyLastGroup() error {
 	it, err := s.db.NewIter(bounds([]byte{prefixGroup}))
 	if err != nil {
@@ -202,7 +233,7 @@ func (s *Store) poisonFor(err error, wait time.Duration) {
 // of its goroutines. So the goroutine stays where it is. It may hold Pebble's locks,
 // so there is nothing to wait for.
 func (s *Store) fatal(err error) {
-	s.stuck.Store(true)
+	s.stick.Do(func() { close(s.stuck) })
 	s.poisonFor(err, 0)
 	select {}
 }
@@ -260,10 +291,11 @@ func (s *Store) Close() error {
 	s.closed = true
 	if s.Failed() {
 		s.abandon() // with the item log, to which a call that was given up may still write
-		return nil
+		return s.noteDamage()
 	}
+	s.endAudit()
 	s.endReads()
-	err := s.log.close()
+	err := explain(s.fs, s.dir, errors.Join(s.log.close(), s.tide.close()))
 	if !s.view {
 		if ferr := s.guard(s.db.Flush); ferr != nil {
 			s.abandon()
@@ -274,6 +306,14 @@ func (s *Store) Close() error {
 		return errors.Join(err, fmt.Errorf("close: %w", cerr))
 	}
 	return err
+}
+
+// noteDamage keeps what made the store fail, if that was damage, for the next open.
+func (s *Store) noteDamage() error {
+	if s.view || !errors.Is(s.failure, frontier.ErrDamaged) {
+		return nil
+	}
+	return (&Directory{fs: s.fs, path: s.dir}).NoteDamage(s.failure)
 }
 
 // beginRead admits a read, unless the store was closed or has failed. The function
@@ -302,20 +342,24 @@ func (s *Store) endReads() {
 // abandon gives Pebble a moment to close, and reports whether it has; on a full disk
 // it would take for ever.
 func (s *Store) abandon() bool {
-	if s.stuck.Load() {
+	select {
+	case <-s.stuck:
 		return false
+	default:
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		s.endAudit()
 		_ = survived(s.db.Close) // its failure is the one that poisoned the store
 	}()
 	select {
 	case <-done:
 		return true
+	case <-s.stuck: // while it closed
 	case <-time.After(time.Until(s.until)):
-		return false
 	}
+	return false
 }
 
 // Failed reports whether the store had to be given up. The directory's lock then
@@ -329,7 +373,8 @@ func (s *Store) Load(context.Context) (frontier.Books, error) { return s.books, 
 // does not call that corruption, and has no name for a table of the wrong size.
 func incomplete(err error) error {
 	if err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, pebble.ErrDBNotPristine) &&
-		!strings.Contains(err.Error(), "object size mismatch") {
+		!strings.Contains(err.Error(), "object size mismatch") &&
+		!strings.Contains(err.Error(), "name from file") { // of OPTIONS, which says how keys are compared
 		return err
 	}
 	return fmt.Errorf("%w: %w", frontier.ErrDamaged, err)
