@@ -164,17 +164,19 @@ func conPath(raw string) string {
 	return u.RequestURI()
 }
 
-// conRun runs a spider to its end.
+// conRun runs a spider to its end, and checks the directory that it leaves.
 func conRun(t *testing.T, s *Spider, opts ...Option) *Result {
 	t.Helper()
 	r, err := Run(t.Context(), s, opts...)
 	if err != nil {
 		t.Fatalf("run: %v", err)
 	}
+	checkRun(t, opts)
 	return r
 }
 
-// conStart begins a run; the returned function waits for its result.
+// conStart begins a run; the returned function waits for its result, and checks the
+// directory that it leaves.
 func conStart(t *testing.T, s *Spider, opts ...Option) (*Crawl, func() (*Result, error)) {
 	t.Helper()
 	c, err := Open(s, opts...)
@@ -187,7 +189,12 @@ func conStart(t *testing.T, s *Spider, opts ...Option) (*Crawl, func() (*Result,
 		defer close(done)
 		r, err = c.Run(t.Context())
 	}()
-	return c, func() (*Result, error) { <-done; return r, err }
+	return c, func() (*Result, error) {
+		t.Helper()
+		<-done
+		checkRun(t, opts)
+		return r, err
+	}
 }
 
 // conItems are the items of a result as T.

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/clew-crawler/clew/store/pebblestore"
@@ -24,7 +26,9 @@ const (
 const (
 	statusEvery    = 2 * time.Second
 	controlTimeout = 5 * time.Second
-	maxSocketPath  = 100 // what a socket's address holds on every system
+	// controlPatience is how long the end of a run waits for answers under way.
+	controlPatience = time.Second
+	maxSocketPath   = 100 // what a socket's address holds on every system
 )
 
 // control answers questions about a running crawl on a private socket, and keeps
@@ -34,7 +38,8 @@ type control struct {
 	engine   *engine
 	server   *http.Server
 	socket   string
-	tmp      string // folder of the socket, if the crawl directory's path is too long
+	tmp      string          // folder of the socket, if the crawl directory's path is too long
+	asked    context.Context //nolint:containedctx // of all that is asked; cancelled at the end
 	stop     chan struct{}
 	finished chan struct{}
 }
@@ -46,6 +51,8 @@ func (c *Crawl) serve(e *engine) func() {
 		return func() {}
 	}
 	k := &control{crawl: c, engine: e, stop: make(chan struct{}), finished: make(chan struct{}, 2)}
+	var giveUp func()
+	k.asked, giveUp = context.WithCancel(context.Background())
 	listener, err := k.listen()
 	if err != nil {
 		e.log.Warn("no control socket: the crawl cannot be asked or paused from outside", "error", err)
@@ -54,7 +61,10 @@ func (c *Crawl) serve(e *engine) func() {
 	go k.keepStatus()
 	if listener != nil {
 		goroutines++
-		k.server = &http.Server{Handler: k.routes(), ReadHeaderTimeout: controlTimeout}
+		k.server = &http.Server{
+			Handler: k.routes(), ReadHeaderTimeout: controlTimeout,
+			BaseContext: func(net.Listener) context.Context { return k.asked },
+		}
 		go func() {
 			if err := k.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				e.log.Warn("control socket failed", "error", err)
@@ -64,13 +74,24 @@ func (c *Crawl) serve(e *engine) func() {
 	}
 	return func() {
 		close(k.stop)
+		giveUp()
 		if k.server != nil {
-			_ = k.server.Close() // the crawl is over; whoever was asking reads the status file
+			k.shutDown()
 		}
 		for range goroutines {
 			<-k.finished
 		}
 		k.remove()
+	}
+}
+
+// shutDown ends what is being answered, which has been told. Whoever was asking reads
+// the directory, once it is free.
+func (k *control) shutDown() {
+	ctx, cancel := context.WithTimeout(context.Background(), controlPatience)
+	defer cancel()
+	if k.server.Shutdown(ctx) != nil {
+		_ = k.server.Close() // somebody does not read what was asked for
 	}
 }
 
@@ -117,15 +138,69 @@ func (k *control) routes() http.Handler {
 		k.crawl.stopper.again("asked to pause from outside")
 		w.WriteHeader(http.StatusAccepted)
 	})
+	mux.HandleFunc("GET /list", k.list)
+	mux.HandleFunc("POST "+snapshotPath, k.snapshot)
 	return mux
+}
+
+// list streams the entries of a kind, one JSON object a line.
+func (k *control) list(w http.ResponseWriter, r *http.Request) {
+	store, ok := k.crawl.on.store.(*pebblestore.Store)
+	kind := r.FormValue("kind")
+	if !ok || !slices.Contains(entryKinds(), kind) {
+		http.Error(w, fmt.Sprintf("this version of Clew has no kind %q", kind), http.StatusBadRequest)
+		return
+	}
+	length := k.engine.frontier.Saved().ItemBytes
+	source := entrySource{store: store, items: func() (io.ReadCloser, error) { return store.ReadItems(0, length) }}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	last := listLine{End: true}
+	for e, err := range source.entries(r.Context(), kind) {
+		if err != nil {
+			last = listLine{Error: err.Error()}
+			break
+		}
+		if enc.Encode(listLine{Entry: &e}) != nil {
+			return // whoever asked has gone
+		}
+	}
+	if err := enc.Encode(last); err != nil {
+		k.engine.log.Debug("list not sent", "error", err)
+	}
+}
+
+// snapshotPath is where a snapshot is asked for.
+const snapshotPath = "/snapshot"
+
+// snapshot copies the crawl to a path on this machine.
+func (k *control) snapshot(w http.ResponseWriter, r *http.Request) {
+	store, ok := k.crawl.on.store.(*pebblestore.Store)
+	if !ok {
+		http.Error(w, "this crawl is not kept in its directory", http.StatusBadRequest)
+		return
+	}
+	dest := r.FormValue("dest")
+	begin := time.Now()
+	switch err := k.crawl.on.dir.Snapshot(r.Context(), store, dest); {
+	case err != nil && r.Context().Err() != nil:
+		panic(http.ErrAbortHandler) // the run ends, and whoever asked tries again; or has gone
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusConflict)
+	default:
+		k.engine.log.Info("snapshot made", "dest", dest, "took", time.Since(begin).Round(time.Millisecond))
+	}
 }
 
 // inspection is the state of the running crawl.
 func (k *control) inspection(failures bool) *Inspection {
 	i := &Inspection{
 		Dir: k.crawl.on.dir.Path(), Spider: k.crawl.spider.Name, State: StateRunning, PID: os.Getpid(),
-		Socket: k.socket, Updated: time.Now().UTC(), Stats: k.engine.liveStats(), Reason: k.crawl.stopper.why(),
+		Socket: k.socket, Updated: time.Now().UTC(), Stats: k.engine.stats.crawl(), Reason: k.crawl.stopper.why(),
+		Down: k.engine.hosts.unreachable(),
 	}
+	books := k.engine.frontier.Books()
+	i.count(&books, k.engine.frontier.Leases())
 	if i.Reason != "" {
 		i.State = StatePausing
 	}
@@ -136,9 +211,16 @@ func (k *control) inspection(failures bool) *Inspection {
 		if err != nil || len(i.Failures) == maxFailures {
 			break
 		}
-		i.Failures = append(i.Failures, failure(&t))
+		i.Failures = append(i.Failures, failure(&t).public())
 	}
 	return i
+}
+
+// unreachable is the number of hosts that cannot be reached now.
+func (h *hostHealth) unreachable() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.down)
 }
 
 // keepStatus writes the status file now and then.
@@ -186,16 +268,33 @@ func writeStatus(i *Inspection) error {
 	return os.Rename(path+".tmp", path)
 }
 
-// ask sends a request to the process that runs a directory's crawl.
+// ask sends a request to the process that runs a directory's crawl, and returns its
+// answer. A copy of the crawl takes as long as it takes; other answers come at once.
 func ask(ctx context.Context, dir, method, path string) ([]byte, error) {
+	if !strings.HasPrefix(path, snapshotPath) {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, controlTimeout)
+		defer cancel()
+	}
+	body, err := askStream(ctx, dir, method, path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, err)
+	}
+	return data, nil
+}
+
+// askStream is ask for an answer that is read as it comes.
+func askStream(ctx context.Context, dir, method, path string) (io.ReadCloser, error) {
 	socket := filepath.Join(dir, socketName)
 	var last Inspection
 	if data, err := os.ReadFile(filepath.Join(dir, statusName)); err == nil && //nolint:gosec // the user's own directory
 		json.Unmarshal(data, &last) == nil && last.Socket != "" {
 		socket = last.Socket
 	}
-	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
-	defer cancel()
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -207,18 +306,48 @@ func ask(ctx context.Context, dir, method, path string) ([]byte, error) {
 		return nil, err
 	}
 	resp, err := client.Do(req)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, context.Cause(ctx))
+	case err != nil:
 		return nil, fmt.Errorf("%w: no process answers for %s", ErrNotRunning, dir)
+	case resp.StatusCode >= http.StatusMultipleChoices:
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		why := errors.New(strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, errors.Join(why, err, resp.Body.Close()))
 	}
-	data, err := io.ReadAll(resp.Body)
-	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, err)
-	}
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return nil, fmt.Errorf("ask the crawl in %s: %s", dir, resp.Status)
-	}
-	return data, nil
+	return resp.Body, nil
 }
+
+// How long a process is waited for that has the directory and does not answer: it is
+// just beginning or ending a run.
+const (
+	inUsePatience = 5 * time.Second
+	inUsePoll     = 50 * time.Millisecond
+)
+
+// eitherWay asks the process that runs a crawl, or reads its directory if none does.
+func eitherWay(ctx context.Context, running, stopped func() error) error {
+	ticker := time.NewTicker(inUsePoll)
+	defer ticker.Stop()
+	for begun := time.Now(); ; {
+		err := running()
+		if errors.Is(err, ErrNotRunning) {
+			err = stopped()
+		}
+		if !errors.Is(err, ErrInUse) || time.Since(begun) > inUsePatience {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// maxRefusal bounds what is read of why the running process refuses.
+const maxRefusal = 64 << 10
 
 // RequestPause asks the process that runs the crawl of a directory to pause it, as
 // [Crawl.Pause] does. It does not wait for that. If none runs it, the error is

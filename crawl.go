@@ -316,7 +316,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 func (c *Crawl) frontierOptions(e *engine, deaths map[frontier.Fingerprint]int) frontier.Options {
 	return frontier.Options{
 		Interval: c.opts.interval, SeenBytes: c.opts.seenBytes, GroupPages: c.opts.groupPages,
-		PerHost: c.spider.perHost(), Robots: !c.spider.IgnoreRobots, Deaths: deaths,
+		PerHost: c.spider.perHost(), OneFirst: true, Robots: !c.spider.IgnoreRobots, Deaths: deaths,
 		Delay: func(robots time.Duration) time.Duration {
 			pace := politeness.Pace{Delay: c.spider.Delay, Robots: robots, Jitter: c.spider.Jitter}
 			return pace.Wait(rand.Float64()) //nolint:gosec // spreads requests, hides nothing
@@ -360,7 +360,7 @@ func (e *engine) openSessions(ctx context.Context, store frontier.Store) error {
 			}
 		})
 		if err != nil {
-			return fmt.Errorf("%w: restore session %q: %w", ErrDamaged, name, err)
+			return fmt.Errorf("restore session %q: %w", name, err) // no damage: that the store would have found
 		}
 	}
 	return nil

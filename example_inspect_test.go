@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/clew-crawler/clew"
 )
@@ -110,4 +113,82 @@ func ExampleRequeue() {
 	// Output:
 	// finished 1 failed: handler Parse: a fault of the spider
 	// 1 put back, finished 3 pages
+}
+
+// Check reads everything in a crawl directory and reports what contradicts.
+func ExampleCheck() {
+	site, done := exampleChain(5)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	if _, err := clew.Run(context.Background(), headings(site), clew.CrawlDir(dir), clew.MaxPages(2)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("sound:", clew.Check(context.Background(), dir) == nil)
+
+	if err := os.Truncate(filepath.Join(dir, "items.jsonl"), 10); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("damaged:", errors.Is(clew.Check(context.Background(), dir), clew.ErrDamaged))
+	// Output:
+	// sound: true
+	// damaged: true
+}
+
+// List shows what a crawl directory holds, here the requests that are left.
+func ExampleList() {
+	site, done := exampleChain(5)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+
+	if _, err := clew.Run(context.Background(), headings(site), clew.CrawlDir(dir), clew.MaxPages(2)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for request, err := range clew.List(context.Background(), dir, "pending") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(strings.TrimPrefix(request.URL, site), "for", request.Handler, "at depth", request.Depth)
+	}
+	// Output: /3 for Parse at depth 2
+}
+
+// Snapshot copies a crawl while it runs. The copy is a crawl of its own.
+func ExampleSnapshot() {
+	site, done := exampleChain(5)
+	defer done()
+	dir, done := exampleDir()
+	defer done()
+	folder, done := exampleDir()
+	defer done()
+	copied := filepath.Join(folder, "copy")
+
+	spider := headings(site)
+	read := spider.Parse
+	spider.Parse = func(ctx context.Context, page *clew.Response, out *clew.Output) error {
+		if page.CSS("h1::text").Get() == "page 3" {
+			if err := clew.Snapshot(ctx, dir, copied); err != nil {
+				return err
+			}
+		}
+		return read(ctx, page, out)
+	}
+	for _, d := range []string{dir, copied} {
+		result, err := clew.Run(context.Background(), spider, clew.CrawlDir(d))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(result.Status, result.Stats.Pages, "pages in", result.Stats.Runs, "runs")
+		spider.Parse = read
+	}
+	// Output:
+	// finished 5 pages in 1 runs
+	// finished 5 pages in 2 runs
 }

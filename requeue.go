@@ -25,15 +25,23 @@ func Requeue(ctx context.Context, dir string, match func(Failure) bool) (n int, 
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	return requeueIn(ctx, d, match)
+}
+
+// requeueIn works on a directory that is locked, and unlocks it.
+func requeueIn(ctx context.Context, d *pebblestore.Directory, match func(Failure) bool) (n int, err error) {
 	if there, err := d.HasFrontier(); err != nil || !there {
-		return 0, err // finished without a failure
+		return 0, errors.Join(err, d.Close()) // finished without a failure
 	}
 	store, err := d.Store(pebblestore.Options{})
 	if err != nil {
-		return 0, err
+		return 0, errors.Join(err, d.Close())
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() {
+		if err = errors.Join(err, store.Close()); !store.Failed() { // else it may still be at work
+			err = errors.Join(err, d.Close())
+		}
+	}()
 	// The report goes first: without it the next run looks at the frontier, whatever
 	// has become of it until then.
 	if err := d.RemoveReport(); err != nil {

@@ -16,7 +16,7 @@ import (
 func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	e, err := c.newEngine(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.noteDamage(err, err)
 	}
 	c.mu.Lock()
 	c.engine = e
@@ -50,13 +50,19 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	result, rerr := c.result(e, finished && err == nil)
 	err = dedupe(errors.Join(err, rerr))
 	// What the next open would not see is noted; a hook may have met damage elsewhere.
-	if found := errors.Join(e.frontier.Err(), rerr); errors.Is(found, ErrDamaged) && c.on.dir != nil {
-		err = errors.Join(err, c.on.dir.NoteDamage(found))
-	}
+	err = c.noteDamage(err, errors.Join(e.frontier.Err(), rerr))
 	err = errors.Join(err, c.conclude(e, result, err), c.onClose(ctx, result))
 	stopWatching()
 	c.stopper.release()
 	return result, errors.Join(err, e.closeSessions(), e.suspects.close(err == nil))
+}
+
+// noteDamage keeps what a run found damaged for the next open, which might not see it.
+func (c *Crawl) noteDamage(err, found error) error {
+	if !errors.Is(found, ErrDamaged) || c.on.dir == nil {
+		return err
+	}
+	return errors.Join(err, c.on.dir.NoteDamage(found))
 }
 
 // crawl is the part of a run between opening and closing the frontier.
@@ -165,8 +171,11 @@ func (c *Crawl) result(e *engine, finished bool) (*Result, error) {
 	c.mu.Unlock()
 	if e.frontier.Err() != nil && !errors.Is(e.frontier.Err(), frontier.ErrClosed) {
 		// The store can be read no more. What was not committed does not count.
-		if err := json.Unmarshal(saved.Note, &r.Stats); err != nil {
-			return r, fmt.Errorf("read last committed stats: %w", err)
+		r.Stats = Stats{}
+		if len(saved.Note) > 0 { // something was committed
+			if err := json.Unmarshal(saved.Note, &r.Stats); err != nil {
+				return r, fmt.Errorf("read last committed stats: %w", err)
+			}
 		}
 		r.Stats.fill(&saved, 0)
 		return r, nil
@@ -240,13 +249,12 @@ func (c *Crawl) conclude(e *engine, r *Result, err error) error {
 
 // dedupe leaves one of several errors that say the same.
 func dedupe(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return err
+	if err == nil {
+		return nil
 	}
 	var kept []error
 	seen := map[string]bool{}
-	for _, e := range joined.Unwrap() {
+	for _, e := range unjoined(err) {
 		if !seen[e.Error()] {
 			seen[e.Error()] = true
 			kept = append(kept, e)
@@ -256,6 +264,19 @@ func dedupe(err error) error {
 		return kept[0]
 	}
 	return errors.Join(kept...)
+}
+
+// unjoined takes apart what errors.Join has joined, also one within another.
+func unjoined(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || err.Error() != errors.Join(joined.Unwrap()...).Error() {
+		return []error{err}
+	}
+	var parts []error
+	for _, e := range joined.Unwrap() {
+		parts = append(parts, unjoined(e)...)
+	}
+	return parts
 }
 
 // sessionKey is the key under which a record of a session is stored. The name is

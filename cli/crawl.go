@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clew-crawler/clew"
+	"github.com/clew-crawler/clew/fetch"
+	"github.com/clew-crawler/clew/links"
 )
 
 func (p *program) crawlCommand() *cobra.Command {
@@ -25,7 +29,9 @@ func (p *program) crawlCommand() *cobra.Command {
 			"title, number of links, bytes and depth, a line of DIR/items.jsonl.\n\n" +
 			"Run the same command again to go on after any stop. Ctrl+C pauses; once more\n" +
 			"stops at once. Without --crawl-dir nothing is kept, and the items are written\n" +
-			"to standard output at the end.",
+			"to standard output at the end.\n\n" +
+			"Addresses that are not public (localhost, 10.0.0.1) are refused, whatever name\n" +
+			"or redirect leads there, unless one of the URLs is itself such an address.",
 		Example: "clew crawl https://example.com --crawl-dir ./crawl_data\n" +
 			"clew crawl https://example.com --crawl-dir ./crawl_data --max-pages 1000 --delay 500ms\n" +
 			"clew crawl https://example.com > items.jsonl",
@@ -42,11 +48,29 @@ func (p *program) crawlCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			spider.HTTP.DenyPrivateNetworks = !f.private && !somePrivate(args)
 			return p.crawl(cmd.Context(), f, spider)
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&f.private, allowPrivate, false, "let public sites lead to private addresses")
 	return cmd
+}
+
+// allowPrivate is the flag that lifts what protects private networks.
+const allowPrivate = "allow-private-networks"
+
+// somePrivate reports whether a URL leads to a private network by its looks: then
+// the whole crawl is one for which private networks are meant.
+func somePrivate(urls []string) bool {
+	return slices.ContainsFunc(urls, func(raw string) bool {
+		canonical, err := links.Canonicalizer{}.Canonical(raw)
+		if err != nil {
+			return false
+		}
+		u, err := url.Parse(canonical)
+		return err == nil && fetch.PrivateHost(u.Hostname())
+	})
 }
 
 func (p *program) runCommand() *cobra.Command {
@@ -187,10 +211,17 @@ func (p *program) conclude(f *runFlags, r *clew.Result, err error) error {
 
 // retryFailed hints at how to try a crawl again that is over but came to nothing.
 func (p *program) retryFailed(f *runFlags, err error) error {
-	if f.crawlDir == "" {
-		return err
+	again, changed := p.again(), false
+	if f.flags.Lookup(allowPrivate) != nil && strings.Contains(err.Error(), ": "+fetch.KindDenied.String()+": ") {
+		again, changed = again+" --"+allowPrivate, true
 	}
-	return &hintedError{err, fmt.Sprintf("%s requeue %s, then %s", p.name, quote(f.crawlDir), p.again())}
+	switch {
+	case f.crawlDir != "":
+		return &hintedError{err, fmt.Sprintf("%s requeue %s, then %s", p.name, quote(f.crawlDir), again)}
+	case changed:
+		return &hintedError{err, again}
+	}
+	return err
 }
 
 // writeResult writes the result to standard output: as one JSON object, in words,

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/internal/testsite"
 )
@@ -287,5 +289,65 @@ func TestStatusAndPause(t *testing.T) {
 	var i clew.Inspection
 	if err := json.Unmarshal([]byte(out), &i); code != 0 || err != nil || i.State != clew.StatePaused || i.Stats.Pages != 1 {
 		t.Errorf("status --json: exit code %d, %v, %q", code, err, out)
+	}
+}
+
+func TestSomePrivate(t *testing.T) {
+	for urls, private := range map[string]bool{
+		"https://example.com":                       false,
+		"https://example.com http://1.1.1.1/":       false,
+		"https://localhost.example.com":             false,
+		"http://localhost:8080":                     true,
+		"http://127.0.0.1:8080":                     true,
+		"http://2130706433/":                        true,
+		"http://0x7f.1/":                            true,
+		"http://0177.1/":                            true,
+		"http://[::1]:80/":                          true,
+		"http://[::ffff:10.0.0.1]/":                 true,
+		"http://[64:ff9b::a00:1]/":                  true,
+		"http://192.168.1.1":                        true,
+		"http://shop.localhost/":                    true,
+		"https://example.com http://10.0.0.1/index": true,
+	} {
+		if got := somePrivate(strings.Fields(urls)); got != private {
+			t.Errorf("%s: private %v, want %v", urls, got, private)
+		}
+	}
+}
+
+// TestCrawlPrivateNetworks crawls a site of this machine as if the name in its URL
+// were one that looks public.
+func TestCrawlPrivateNetworks(t *testing.T) {
+	site, base := testsite.Start(t, testsite.Config{Pages: 3})
+	for _, dir := range []string{"", filepath.Join(t.TempDir(), "crawl")} {
+		term := newTerminal()
+		term.args = []string{"crawl", base}
+		f := new(runFlags)
+		cmd := &cobra.Command{Use: "crawl"}
+		f.register(cmd)
+		cmd.Flags().BoolVar(&f.private, allowPrivate, false, "")
+		f.crawlDir = dir // registering it set the default
+		if err := cmd.Flags().Set("ignore-robots", "true"); err != nil {
+			t.Fatal(err)
+		}
+		spider, err := siteSpider([]string{base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spider.HTTP.DenyPrivateNetworks = true
+		err = term.crawl(t.Context(), f, spider)
+		if exitCode(err) != exitFailed || len(site.Log()) > 0 {
+			t.Fatalf("%v, after %d requests", err, len(site.Log()))
+		}
+		try := "Try: clew crawl " + base + " --allow-private-networks"
+		if dir != "" {
+			try = "Try: clew requeue " + dir + ", then clew crawl " + base + " --allow-private-networks"
+		}
+		if says := term.describe(err); !strings.Contains(says, "127.0.0.1 is not a public address") || !strings.Contains(says, try) {
+			t.Errorf("%q, want %q", says, try)
+		}
+	}
+	if code, out, _ := typed(t, "crawl", base, "--allow-private-networks"); code != 0 || len(parsePages(t, out)) != 3 {
+		t.Errorf("allowed: exit code %d, %s", code, out)
 	}
 }

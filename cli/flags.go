@@ -32,6 +32,7 @@ type runFlags struct {
 	refuse      bool
 	lenient     bool
 	json        bool
+	private     bool // addresses that are not public may be connected to
 }
 
 func (f *runFlags) register(cmd *cobra.Command) {

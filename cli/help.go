@@ -42,7 +42,7 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 	section("EXAMPLES", indent(cmd.Example, "  $ "))
 	if _, ok := cmd.Annotations[exitCodes]; ok {
 		section("EXIT CODES", "  0 finished   1 failed   2 wrong usage   3 paused, work left\n"+
-			"  4 crawl directory damaged, and --refuse-damage given")
+			"  4 crawl directory damaged")
 	}
 	if cmd.HasAvailableSubCommands() {
 		section("LEARN MORE", "  "+cmd.CommandPath()+" <command> --help")

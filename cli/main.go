@@ -103,7 +103,8 @@ func (p *program) root() *cobra.Command {
 		root.AddCommand(p.runCommand())
 		root.Example = p.name + " run --crawl-dir ./crawl_data\n" + p.name + " status ./crawl_data"
 	}
-	root.AddCommand(p.statusCommand(), p.pauseCommand(), p.requeueCommand(), p.versionCommand())
+	root.AddCommand(p.statusCommand(), p.inspectCommand(), p.pauseCommand(), p.requeueCommand(), p.salvageCommand(),
+		p.snapshotCommand(), p.checkCommand(), p.versionCommand())
 	return root
 }
 

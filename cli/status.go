@@ -50,6 +50,23 @@ const shownFailures = 10
 
 func (p *program) statusText(i *clew.Inspection) string {
 	var b strings.Builder
+	b.WriteString(p.summaryText(i))
+	for n, f := range i.Failures {
+		if n == shownFailures {
+			fmt.Fprintf(&b, "  and %d more: %s inspect %s failed\n", i.Stats.Failed-int64(n), p.name, quote(i.Dir))
+			break
+		}
+		if n == 0 {
+			b.WriteString("failed requests\n")
+		}
+		fmt.Fprintf(&b, "  %s: %s (%s)\n", printable(f.URL), printable(f.Reason), count(int64(f.Attempts), "attempt"))
+	}
+	return b.String()
+}
+
+// summaryText is what a look at the counters tells.
+func (p *program) summaryText(i *clew.Inspection) string {
+	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
 	}
@@ -62,15 +79,8 @@ func (p *program) statusText(i *clew.Inspection) string {
 	line("failed", "%d", s.Failed)
 	line("fetches", "%d, %s; %s", s.Fetches, plural(s.Retries, "retry", "retries"), statuses(s.Statuses))
 	line("time", "%s over %s", round(s.Elapsed), count(int64(s.Runs), "run"))
-	for n, f := range i.Failures {
-		if n == shownFailures {
-			fmt.Fprintf(&b, "  and %d more; all with --json\n", len(i.Failures)-n)
-			break
-		}
-		if n == 0 {
-			b.WriteString("failed requests\n")
-		}
-		fmt.Fprintf(&b, "  %s: %s (%s)\n", f.URL, f.Reason, count(int64(f.Attempts), "attempt"))
+	if i.Down > 0 {
+		line("hosts", "%s cannot be reached now", count(int64(i.Down), "host"))
 	}
 	return b.String()
 }
