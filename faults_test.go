@@ -291,13 +291,14 @@ func TestFaultWhileFetching(t *testing.T) {
 	}
 }
 
-// TestFullDisk fills a real file system.
-func TestFullDisk(t *testing.T) {
+// smallDisk mounts a small file system.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("mounting a small file system needs root")
 	}
 	mount := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", mount).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", mount).CombinedOutput(); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
@@ -305,6 +306,12 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("unmount: %v: %s", err, out)
 		}
 	})
+	return mount
+}
+
+// TestFullDisk fills a real file system.
+func TestFullDisk(t *testing.T) {
+	mount := smallDisk(t, "3m")
 	spider := func() *Spider {
 		s := fastSpider(newFaultServer(false))
 		parse := s.Parse
@@ -317,12 +324,10 @@ func TestFullDisk(t *testing.T) {
 	dir := filepath.Join(mount, "crawl")
 	begin := time.Now()
 	r, err := Run(t.Context(), spider(), CrawlDir(dir), Interval(time.Millisecond))
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "bytes free") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("the run ended with %v", err)
+	if err == nil {
+		t.Error("the disk is not full")
 	}
-	if d := time.Since(begin); d > 5*time.Second {
-		t.Errorf("the run ended after %v", d)
-	}
+	checkFull(t, err, time.Since(begin), dir)
 	if r == nil || r.Stats.Items == 0 {
 		t.Errorf("nothing was committed before the disk was full: %+v", r)
 	}
@@ -330,6 +335,97 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("enlarge: %v: %s", err, out)
 	}
 	resumeElsewhere(t, dir, spider())
+}
+
+// checkFull checks how a run on a full disk ended, if it did not get by.
+func checkFull(t *testing.T, err error, took time.Duration, dir string) {
+	t.Helper()
+	if err != nil && (!errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "bytes free") || !strings.Contains(err.Error(), dir)) {
+		t.Errorf("the run ended with %v", err)
+	}
+	if took > 5*time.Second {
+		t.Errorf("the run ended after %v", took)
+	}
+}
+
+// TestFullDiskAt fills a real file system, but for a few bytes, before a crawl begins,
+// before it is resumed, when it is asked to pause and when its last page comes in.
+func TestFullDiskAt(t *testing.T) {
+	levels := []int64{0, 24 << 10}
+	if *longFlag {
+		levels = []int64{0, 4 << 10, 8 << 10, 12 << 10, 16 << 10, 24 << 10, 32 << 10, 48 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10}
+	}
+	for _, when := range []string{"begin", "open", "pause", "end"} {
+		for _, free := range levels {
+			t.Run(fmt.Sprintf("%s/%d", when, free), func(t *testing.T) {
+				t.Parallel()
+				fullDiskAt(t, when, free)
+			})
+		}
+	}
+}
+
+func fullDiskAt(t *testing.T, when string, free int64) {
+	t.Helper()
+	mount := smallDisk(t, "8m")
+	dir, filler := filepath.Join(mount, "crawl"), filepath.Join(mount, "filler")
+	spider := func() *Spider { return fastSpider(newFaultServer(false)) }
+	if when == "open" {
+		if r, err := Run(t.Context(), spider(), CrawlDir(dir), MaxPages(17)); err != nil || r.Status != Paused {
+			t.Fatalf("pause: %v, %v", r, err)
+		}
+	}
+	if when == "begin" || when == "open" {
+		fill(t, filler, free)
+	}
+	s := spider()
+	parse, n := s.Parse, 0
+	var c *Crawl
+	s.Parse = func(ctx context.Context, page *Response, out *Output) error {
+		switch n++; {
+		case when == "pause" && n == 17:
+			fill(t, filler, free)
+			c.Pause()
+		case when == "end" && n == pagesOf(false):
+			fill(t, filler, free)
+		}
+		return parse(ctx, page, out)
+	}
+	begin := time.Now()
+	c, err := Open(s, CrawlDir(dir))
+	if err == nil {
+		_, err = c.Run(t.Context())
+	}
+	t.Logf("it ended with %v", err)
+	checkFull(t, err, time.Since(begin), dir)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return // there was no room for it
+	}
+	resumeElsewhere(t, dir, spider())
+}
+
+// fill leaves so many bytes of a small file system.
+func fill(t *testing.T, filler string, free int64) {
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	var size int64
+	for block := make([]byte, 4<<10); err == nil; {
+		var n int
+		n, err = f.Write(block)
+		size += int64(n)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Error(err)
+	}
+	if err := errors.Join(f.Truncate(max(0, size-free)), f.Close()); err != nil {
+		t.Error(err)
+	}
 }
 
 // resumeElsewhere goes on in a copy of a crawl directory, as another process would
@@ -349,15 +445,16 @@ func resumeElsewhere(t *testing.T, dir string, s *Spider) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages[item.URL]++
-	}
-	for page, n := range pages {
-		if page != "" && n != 1 {
-			t.Errorf("%s has %d items", page, n)
+		if item.URL == "" {
+			continue // a filler
+		}
+		if pages[item.URL]++; pages[item.URL] > 1 {
+			t.Errorf("%s has %d items", item.URL, pages[item.URL])
 		}
 	}
 	log, err := os.ReadFile(filepath.Join(dest, "items.jsonl"))
-	if n := bytes.Count(log, []byte("\n")); err != nil || int64(n) != r.Stats.Items || len(pages) != int(r.Stats.Pages)+2 {
+	if n := bytes.Count(log, []byte("\n")); err != nil || int64(n) != r.Stats.Items ||
+		len(pages) != pagesOf(false)+1 || int(r.Stats.Pages) != pagesOf(false) { // and the one of ItemOnce
 		t.Errorf("%d lines, %d items, %d pages of %d, error %v", n, r.Stats.Items, len(pages), r.Stats.Pages, err)
 	}
 }

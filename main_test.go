@@ -22,5 +22,6 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction(engine+".(*ConcurrencyLimitScheduler).periodicGranter"),
 		goleak.IgnoreAnyFunction(engine+".(*DB).flush"),
 		goleak.IgnoreAnyFunction(engine+".(*DB).compact"),
+		goleak.IgnoreAnyFunction(engine+".(*DB).collectTableStats"),
 	)
 }
