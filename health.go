@@ -13,15 +13,22 @@ type hostHealth struct {
 	parking  politeness.Parking
 	giveUp   time.Duration
 	down     map[string]*outage
+	gone     int       // of those that are down, answered before
 	lastGood time.Time // any host, in this run
 	resumed  bool      // hosts answered in an earlier run
 	known    map[string]struct{}
 }
 
+// An outage is the time in which a host cannot be reached. It is tried in rounds:
+// what was in flight together fails together, and counts as one failure of the host.
 type outage struct {
 	since    time.Time
 	until    time.Time // left alone
-	failures int       // in a row; those of one round count once
+	last     time.Time // the first failure of this round
+	failures int       // rounds
+	known    bool      // it answered before
+	alone    int       // rounds in a row between which others answered
+	counted  int       // rounds that were the host's own fault
 }
 
 // maxKnownHosts bounds the hosts that are remembered as reachable, and as down.
@@ -36,18 +43,23 @@ func (h *hostHealth) answered(host string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastGood = time.Now()
+	if o := h.down[host]; o != nil && o.known {
+		h.gone--
+	}
 	delete(h.down, host)
 	if len(h.known) < maxKnownHosts {
 		h.known[host] = struct{}{}
 	}
 }
 
-// outageGrace is how long after the last answer of any host a failure still
-// counts against the host, not against the network.
-const outageGrace = 30 * time.Second
+// outageDoubt is how long nobody's answering counts as an outage of the network when
+// nothing but hosts that never answered is left to ask. They may well be at fault
+// themselves, and no crawl should last a day longer for one dead link at its end.
+const outageDoubt = 30 * time.Minute
 
-// failed notes that a host could not be reached, and says what that means.
-func (h *hostHealth) failed(host string) (f unreached) {
+// failed notes that a host could not be reached, and says what that means. up tells
+// that the failure itself shows that the network works.
+func (h *hostHealth) failed(host string, up bool) (f unreached) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -55,16 +67,27 @@ func (h *hostHealth) failed(host string) (f unreached) {
 	if o == nil {
 		if len(h.down) >= maxKnownHosts {
 			clear(h.down) // each of them is found down again, and left alone from the start
+			h.gone = 0
 		}
-		o = &outage{since: now}
+		o = &outage{since: now, last: now}
+		if _, o.known = h.known[host]; o.known {
+			h.gone++
+		}
 		h.down[host] = o
 	}
 	if f.first = !now.Before(o.until); f.first {
+		if o.alone++; !h.lastGood.After(o.last) {
+			o.alone = 0
+		}
+		o.last = now
 		o.failures++
 		o.until = h.parking.Until(o.failures, now)
 	}
 	f.wait = max(o.until.Sub(now), time.Millisecond).Round(time.Millisecond)
-	f.counts = h.counts(host, o, now)
+	f.counts = h.counts(o, up, now)
+	if f.first && f.counts {
+		o.counted++
+	}
 	return f
 }
 
@@ -75,19 +98,26 @@ type unreached struct {
 	counts bool          // against the request
 }
 
-// counts reports whether a failure is the host's and not the network's.
-func (h *hostHealth) counts(host string, o *outage, now time.Time) bool {
-	if now.Sub(o.since) > h.giveUp {
+// counts reports whether a failure is the host's and not the network's. Others that
+// answered between two rounds show that, but not when one of the two fell into the
+// beginning or the end of an outage: so it takes two such times in a row.
+func (h *hostHealth) counts(o *outage, up bool, now time.Time) bool {
+	switch down := now.Sub(o.since); {
+	case down > h.giveUp:
 		return true
-	}
-	if _, known := h.known[host]; known {
+	case o.known:
 		return false // it answered before: wait for it
-	}
-	if h.lastGood.IsZero() {
+	case up && h.gone == 0:
+		return true
+	case h.lastGood.IsZero():
 		return !h.resumed
+	case o.alone >= 2:
+		return true
+	case h.gone > 0:
+		return false // those that answered before do not either
+	default:
+		return down > outageDoubt
 	}
-	// It never did. If nothing else answers either, the network is gone.
-	return now.Sub(h.lastGood) < outageGrace
 }
 
 // silent reports whether no host has ever answered, in this run or an earlier one.
@@ -97,12 +127,17 @@ func (h *hostHealth) silent() bool {
 	return h.lastGood.IsZero() && !h.resumed
 }
 
-// lost reports whether a host has been unreachable for so long that its requests fail.
+// lost reports whether a host has been unreachable for so long, or if it never answered
+// so often, that its requests fail at once.
 func (h *hostHealth) lost(host string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	o := h.down[host]
-	return o != nil && time.Since(o.since) > h.giveUp
+	if o == nil {
+		return false
+	}
+	never := !o.known && (h.resumed || !h.lastGood.IsZero())
+	return time.Since(o.since) > h.giveUp || never && o.counted > politeness.DefaultRetries
 }
 
 // unreachable pauses a crawl in which nothing has ever answered: the fault is on this

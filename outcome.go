@@ -9,18 +9,19 @@ import (
 
 // A verdict says what became of a page, before the frontier has heard of it.
 type verdict struct {
-	state     frontier.State
-	wait      time.Duration // Delayed: until it is tried again
-	hostWait  time.Duration // the host is left alone for so long
-	err       error
-	status    int  // of the answer, 0 if there was none
-	page      bool // a handler succeeded
-	redirect  bool
-	blocked   bool
-	robots    bool // dropped for robots.txt
-	unfetched bool
-	quiet     bool           // others have told the same
-	retry     *frontier.Task // Delayed: what to try, if not the same
+	state      frontier.State
+	wait       time.Duration // Delayed: until it is tried again
+	hostWait   time.Duration // the host is left alone for so long
+	hostSilent bool          // the host did not answer
+	err        error
+	status     int  // of the answer, 0 if there was none
+	page       bool // a handler succeeded
+	redirect   bool
+	blocked    bool
+	robots     bool // dropped for robots.txt
+	unfetched  bool
+	quiet      bool           // others have told the same
+	retry      *frontier.Task // Delayed: what to try, if not the same
 
 	found   found
 	custom  map[string]int64
@@ -46,8 +47,9 @@ type Failure struct {
 func (p *page) admit(ctx context.Context, v *verdict) error {
 	e := p.engine
 	o := &frontier.Outcome{
-		Lease: p.lease, State: v.state, Wait: v.wait, HostWait: v.hostWait, Unfetched: v.unfetched,
-		Links: v.links, Items: v.items, Updates: v.updates,
+		Lease: p.lease, State: v.state, Wait: v.wait, HostWait: v.hostWait, HostSilent: v.hostSilent,
+		Unfetched: v.unfetched,
+		Links:     v.links, Items: v.items, Updates: v.updates,
 		Apply: func(kept frontier.Admitted) { p.apply(v, kept) },
 	}
 	switch v.state {

@@ -257,27 +257,29 @@ func (p *page) judgeError(ctx context.Context, err error) verdict {
 	if !ok {
 		return failed(err, 0)
 	}
-	var hostWait time.Duration
+	v := verdict{hostSilent: p.st.Proxy == "" && (fe.HostDown() || fe.Kind == fetch.KindTimeout), err: err}
 	if fe.HostDown() && p.st.Proxy == "" {
-		f := e.hosts.failed(p.lease.Host)
+		f := e.hosts.failed(p.lease.Host, fe.NetworkUp())
+		v.hostWait = f.wait
 		if !f.counts {
-			return verdict{state: frontier.Pending, hostWait: f.wait, err: err, quiet: !f.first}
+			v.state, v.quiet = frontier.Pending, !f.first
+			return v
 		}
 		if e.hosts.lost(p.lease.Host) {
-			return failed(fmt.Errorf("host unreachable for more than %v: %w", e.hosts.giveUp, err), 0)
+			return failed(fmt.Errorf("host unreachable for too long: %w", err), 0)
 		}
-		hostWait = f.wait
 	}
 	cause := politeness.Cause{Transient: fe.Retryable(), Seed: p.seed()}
-	if wait, ok := e.spider.Retry.Next(int(p.lease.Attempts)+1, cause); ok {
-		return verdict{state: frontier.Delayed, wait: wait, hostWait: hostWait, err: err}
-	}
-	if fe.HostDown() && e.hosts.silent() {
+	wait, again := e.spider.Retry.Next(int(p.lease.Attempts)+1, cause)
+	switch {
+	case again:
+		v.state, v.wait = frontier.Delayed, wait
+	case fe.HostDown() && e.hosts.silent():
 		e.unreachable(err)
-		return verdict{state: frontier.Pending, hostWait: hostWait, err: err}
+		v.state = frontier.Pending
+	default:
+		v.state = frontier.Failed
 	}
-	v := failed(err, 0)
-	v.hostWait = hostWait
 	return v
 }
 
@@ -338,6 +340,10 @@ func (p *page) hop(status int, target string) (frontier.Task, error) {
 		return hop, err
 	}
 	if hop.Mark != (frontier.Fingerprint{}) {
+		s := p.engine.spider
+		for _, name := range s.former(s.present(hop.Handler)) {
+			hop.Former = append(hop.Former, handlerMark(hop.Fingerprint, name))
+		}
 		hop.Fingerprint, hop.Mark = hop.Mark, hop.Fingerprint // asks about the target for this handler
 	}
 	return hop, nil

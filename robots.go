@@ -21,6 +21,10 @@ const kindRobots = "robots"
 // maxRobotsRedirects is how many redirects of robots.txt are followed (RFC 9309, 2.3.1.2).
 const maxRobotsRedirects = 5
 
+// maxRobots is how much of a robots.txt is kept: a byte more than is read, which
+// shows that its last line may be half a rule.
+const maxRobots = politeness.MaxRobotsBytes + 1
+
 // maxParsedRobots bounds the hosts whose rules are kept parsed.
 const maxParsedRobots = 4096
 
@@ -47,6 +51,12 @@ type hostRules struct {
 	politeness.Rules
 	expires time.Time
 	lost    string
+}
+
+// holds reports whether the rules need not be asked for again. If they seem to hold
+// for longer than any can, they are from before the clock was set back.
+func (r *hostRules) holds(now time.Time) bool {
+	return r != nil && r.expires.After(now) && !r.expires.After(now.Add(politeness.MaxRobotsAge))
 }
 
 func newRobotsKeeper(agent string, values func(context.Context, string, string) ([]byte, error)) *robotsKeeper {
@@ -148,7 +158,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 	known, err := e.robots.load(ctx, host)
 	if err != nil {
 		e.log.Warn("stored robots.txt is read again", "host", host, "error", err)
-	} else if known != nil && known.expires.After(now) {
+	} else if known.holds(now) {
 		return known.expires.Sub(now), known.Delay(), 0, nil
 	}
 	verdict := e.fetchRobots(ctx, host, now)
@@ -190,12 +200,13 @@ type robotsAnswer struct {
 	body   []byte
 	reason string
 	never  bool // the host could not be reached, and never was
+	final  bool // asking again would change nothing
 }
 
 // give reports whether the host gets another chance. One that never answered, while
 // the network works, gets as many as a page of it would.
 func (a *robotsAnswer) give(failures int) bool {
-	return !a.never || failures <= politeness.DefaultRetries
+	return !a.final && (!a.never || failures <= politeness.DefaultRetries)
 }
 
 func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *robotsAnswer {
@@ -204,7 +215,7 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 	var err error
 	for range maxRobotsRedirects + 1 {
 		e.stats.change(func(s *Stats) { s.RobotsFetches++ })
-		resp, err = e.sessions[""].Fetch(ctx, &fetch.Request{URL: u, MaxBody: 4 << 20})
+		resp, err = e.sessions[""].Fetch(ctx, &fetch.Request{URL: u, MaxBody: maxRobots, Truncate: true})
 		if err != nil || !isRedirect(resp.Status) {
 			break
 		}
@@ -218,14 +229,15 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 	if err != nil {
 		a.reason = err.Error()
 		a.RobotsVerdict = politeness.JudgeRobots(0, nil, nil, err, now)
-		if fe, ok := errors.AsType[*fetch.Error](err); ok && fe.HostDown() && ctx.Err() == nil {
-			a.never = e.hosts.failed(host).counts
+		if fe, ok := errors.AsType[*fetch.Error](err); ok && ctx.Err() == nil {
+			a.final = !fe.Retryable()
+			a.never = fe.HostDown() && e.hosts.failed(host, fe.NetworkUp()).counts
 		}
 		return a
 	}
 	e.hosts.answered(host)
 	a.reason = http.StatusText(resp.Status)
-	a.body = resp.Body[:min(len(resp.Body), politeness.MaxRobotsBytes)]
+	a.body = resp.Body[:min(len(resp.Body), maxRobots)]
 	a.RobotsVerdict = politeness.JudgeRobots(resp.Status, resp.Body, resp.Header, nil, now)
 	return a
 }

@@ -210,12 +210,18 @@ func (s *Spider) validate() error {
 
 // handler finds a handler by the name that a request gives, aliases included.
 func (s *Spider) handler(name string) (Handler, bool) {
-	for range len(s.Aliases) + 1 { // a handler may have been renamed more than once
-		if name == "" {
-			return s.Parse, s.Parse != nil
-		}
-		if h, ok := s.Handlers[name]; ok {
-			return h, true
+	if name = s.present(name); name == "" {
+		return s.Parse, s.Parse != nil
+	}
+	h, ok := s.Handlers[name]
+	return h, ok
+}
+
+// present is the name that a handler has now.
+func (s *Spider) present(name string) string {
+	for range s.Aliases { // a handler may have been renamed more than once
+		if _, ok := s.Handlers[name]; ok || name == "" {
+			break
 		}
 		now, ok := s.Aliases[name]
 		if !ok {
@@ -223,7 +229,17 @@ func (s *Spider) handler(name string) (Handler, bool) {
 		}
 		name = now
 	}
-	return nil, false
+	return name
+}
+
+// former lists the other names that a handler has had.
+func (s *Spider) former(name string) (names []string) {
+	for old := range s.Aliases {
+		if old != name && s.present(old) == name {
+			names = append(names, old)
+		}
+	}
+	return names
 }
 
 // handlerNames lists what a request may name, for messages.

@@ -20,9 +20,15 @@ const (
 	maxPooled = 1 << 20
 )
 
+// bodyLimit says how much of a body is read, and what becomes of a larger one.
+type bodyLimit struct {
+	bytes    int64
+	truncate bool // keep its beginning
+}
+
 // readBody reads and decompresses the body of in, and counts its bytes on the
 // wire.
-func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit int64) (body []byte, wire int64, err error) {
+func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit bodyLimit) (body []byte, wire int64, err error) {
 	call.inBody = true
 	if method == http.MethodHead || in.StatusCode == http.StatusNoContent || in.StatusCode == http.StatusNotModified {
 		return nil, 0, nil
@@ -31,17 +37,19 @@ func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit 
 	if err != nil {
 		return nil, 0, err
 	}
-	source := &wireReader{src: in.Body, limit: limit + wireSlack, idle: s.options.IdleTimeout, cancel: call.cancel}
+	source := &wireReader{src: in.Body, limit: limit.bytes + wireSlack, idle: s.options.IdleTimeout, cancel: call.cancel}
 	if len(codings) == 0 {
-		if in.ContentLength > limit {
-			return nil, 0, tooLarge(limit)
+		if in.ContentLength > limit.bytes && !limit.truncate {
+			return nil, 0, tooLarge(limit.bytes)
 		}
-		body, err = s.codecs.readAll(source, in.ContentLength, limit)
+		body, err = s.codecs.readAll(source, in.ContentLength, limit.bytes)
+		body, err = limit.judge(body, err)
 		return body, source.count, err
 	}
-	decoded, release, err := s.codecs.open(source, codings)
+	decoded, release, err := s.codecs.open(source, codings, source.limit)
 	if err == nil {
-		body, err = s.codecs.readAll(decoded, -1, limit)
+		body, err = s.codecs.readAll(decoded, -1, limit.bytes)
+		body, err = limit.judge(body, err)
 	}
 	release()
 	if err != nil {
@@ -51,8 +59,37 @@ func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit 
 	return body, source.count, nil
 }
 
+// judge decides what becomes of a body that was read up to its limit.
+func (l bodyLimit) judge(body []byte, err error) ([]byte, error) {
+	switch {
+	case err == nil:
+		return body, nil
+	case l.truncate && kindOf(err, 0) == KindTooLarge:
+		return body[:min(int64(len(body)), l.bytes)], nil
+	default:
+		return nil, err
+	}
+}
+
 func tooLarge(limit int64) error {
 	return kindErrorf(KindTooLarge, "body is larger than %d bytes", limit)
+}
+
+// layer bounds what one of several decompressors yields to the next. Without a
+// bound, little on the wire could keep them busy with much that becomes nothing.
+type layer struct {
+	src  io.Reader
+	left int64
+	most int64
+}
+
+func (l *layer) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, kindErrorf(KindTooLarge, "body is larger than %d bytes between decompressions", l.most)
+	}
+	n, err := l.src.Read(p)
+	l.left -= int64(n)
+	return n, err
 }
 
 // wireReader counts and bounds the bytes of a body as they arrive, and ends the
@@ -108,10 +145,10 @@ func (c *codecs) readAll(r io.Reader, length, limit int64) ([]byte, error) {
 	}
 	*scratch = buf
 	defer c.scratch.Put(scratch)
-	if err != nil || len(buf) == 0 {
+	if len(buf) == 0 {
 		return nil, err
 	}
-	return bytes.Clone(buf), nil
+	return bytes.Clone(buf), err
 }
 
 func appendAll(buf []byte, r io.Reader, limit int64) ([]byte, error) {

@@ -76,16 +76,17 @@ type codecs struct {
 	scratch  sync.Pool              // of *[]byte
 }
 
-// open returns src decompressed. release gives back what it borrowed; it is
-// called in any case, and nothing is read after it.
-func (c *codecs) open(src io.Reader, codings []coding) (r io.Reader, release func(), err error) {
+// open returns src decompressed; no decompressor yields more than most bytes to
+// the next one. release gives back what it borrowed; it is called in any case,
+// and nothing is read after it.
+func (c *codecs) open(src io.Reader, codings []coding, most int64) (r io.Reader, release func(), err error) {
 	var borrowed []func()
 	release = func() {
 		for _, giveBack := range borrowed {
 			giveBack()
 		}
 	}
-	for _, kind := range slices.Backward(codings) {
+	for i, kind := range slices.Backward(codings) {
 		input := c.input(src)
 		borrowed = append(borrowed, func() {
 			input.Reset(nil)
@@ -106,6 +107,9 @@ func (c *codecs) open(src io.Reader, codings []coding) (r io.Reader, release fun
 		}
 		borrowed = append(borrowed, func() { c.decoders[kind].Put(d) })
 		src = d
+		if i > 0 {
+			src = &layer{src: d, left: most, most: most}
+		}
 	}
 	return src, release, nil
 }

@@ -263,7 +263,7 @@ func FuzzDecode(f *testing.F) {
 	shared := new(codecs)
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		const limit = 1 << 16
-		r, release, err := shared.open(bytes.NewReader(body), []coding{coding(kind) % codingRawDeflate})
+		r, release, err := shared.open(bytes.NewReader(body), []coding{coding(kind) % codingRawDeflate}, limit)
 		defer release()
 		if err != nil {
 			return

@@ -3,8 +3,10 @@ package fetch
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
+	"syscall"
 )
 
 // Kind says what went wrong with a fetch.
@@ -107,6 +109,17 @@ func (e *Error) Retryable() bool {
 // so that other requests to the host would most likely fail too.
 func (e *Error) HostDown() bool {
 	return e.Kind == KindDNS || e.Kind == KindConnect
+}
+
+// NetworkUp reports whether a host that is down, see HostDown, is so by itself:
+// that it refuses connections, or that there is no such name. When it is false,
+// nobody answered, and the network may be gone.
+func (e *Error) NetworkUp() bool {
+	if e.Kind == KindDNS {
+		cause, ok := errors.AsType[*net.DNSError](e.Err)
+		return ok && cause.IsNotFound
+	}
+	return e.Kind == KindConnect && errors.Is(e.Err, syscall.ECONNREFUSED)
 }
 
 // kindError is a cause that knows its kind.

@@ -37,14 +37,14 @@ func exchangeFrom(ctx context.Context) *exchange {
 	return call
 }
 
-// beginExchange starts the clock. A foreign transport reports no connections,
-// so one is taken for granted.
+// beginExchange starts the clock. A foreign transport need not report its
+// connections, so one is taken for granted until it does.
 func beginExchange(ctx context.Context, timeout time.Duration, proxy *url.URL, foreign bool) (*exchange, context.Context) {
 	call := &exchange{proxy: proxy}
 	call.connected.Store(foreign)
 	call.trace = httptrace.ClientTrace{
 		// A broken idle connection makes net/http look for another.
-		GetConn: func(string) { call.connected.Store(foreign) },
+		GetConn: func(string) { call.connected.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { call.connected.Store(true) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
@@ -153,7 +153,7 @@ func isTimeout(err error) bool {
 
 // isReset reports that the connection was torn down.
 func isReset(err error) bool {
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
 		return true
 	}
 	if _, ok := errors.AsType[streamError](err); ok {

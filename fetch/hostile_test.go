@@ -90,7 +90,7 @@ func TestRefusedConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	fault := failure(t, newSession(t, HTTPOptions{}), &Request{URL: url}, KindConnect)
-	if !fault.Retryable() || !fault.HostDown() || !errors.Is(fault, syscall.ECONNREFUSED) {
+	if !fault.Retryable() || !fault.HostDown() || !fault.NetworkUp() || !errors.Is(fault, syscall.ECONNREFUSED) {
 		t.Errorf("got %v", fault)
 	}
 }

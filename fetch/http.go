@@ -71,7 +71,7 @@ func (s *HTTP) Fetch(ctx context.Context, req *Request) (*Response, error) {
 		return nil, &Error{Kind: kindOf(err, KindInvalid), URL: redactURL(req.URL), Err: err}
 	}
 	defer call.end()
-	res, err := s.roundTrip(call, out, s.options.bodyLimit(req))
+	res, err := s.roundTrip(call, out, bodyLimit{s.options.bodyLimit(req), req.Truncate})
 	if err != nil {
 		kind, cause := call.diagnose(ctx, out.Context(), err)
 		return nil, &Error{Kind: kind, URL: redactURL(req.URL), Err: cause}
@@ -132,7 +132,7 @@ func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Requ
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.options.DenyPrivateNetworks && proxy != nil && privateName(target.Hostname()) {
+	if s.options.DenyPrivateNetworks && proxy != nil && PrivateHost(target.Hostname()) {
 		return nil, nil, kindErrorf(KindDenied, "%s is not a public address", target.Hostname())
 	}
 
@@ -169,7 +169,7 @@ func (s *HTTP) proxyFor(req *Request) (*url.URL, error) {
 	return s.proxies[(s.turn.Add(1)-1)%uint64(len(s.proxies))], nil
 }
 
-func (s *HTTP) roundTrip(call *exchange, out *http.Request, limit int64) (*Response, error) {
+func (s *HTTP) roundTrip(call *exchange, out *http.Request, limit bodyLimit) (*Response, error) {
 	// RoundTrip, not Client.Do: redirects and cookies are ours.
 	in, err := s.transport.RoundTrip(out)
 	if err != nil {
@@ -181,6 +181,9 @@ func (s *HTTP) roundTrip(call *exchange, out *http.Request, limit int64) (*Respo
 
 	if call.proxy != nil && in.StatusCode == http.StatusProxyAuthRequired {
 		return nil, kindErrorf(KindProxy, "proxy answered %s", in.Status)
+	}
+	if in.StatusCode < http.StatusOK { // 101 unasked, or no status of HTTP at all
+		return nil, kindErrorf(KindProtocol, "server answered %q", in.Status)
 	}
 	if s.jar != nil && len(in.Header["Set-Cookie"]) > 0 {
 		s.jar.store(out.URL, in.Cookies(), time.Now())

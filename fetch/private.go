@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -55,14 +56,44 @@ func checkPublic(address string) error {
 	return nil
 }
 
-// privateName reports whether a host that someone else will resolve is private
-// by its looks.
-func privateName(host string) bool {
+// PrivateHost reports whether a host is private by its looks: an address that is
+// not public, in any spelling that a resolver may take for one (127.1,
+// 0x7f000001, 2130706433), or a name for this machine (localhost). Other names
+// show what they are only when they are resolved, which is what
+// [HTTPOptions.DenyPrivateNetworks] waits for. host is without port, with or
+// without the brackets of an IPv6 address.
+func PrivateHost(host string) bool {
+	host = strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), ".")
 	if isLocalhost(host) {
 		return true
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && !isPublic(addr)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return !isPublic(addr)
+	}
+	addr, ok := looseIPv4(host)
+	return ok && !isPublic(addr)
+}
+
+// looseIPv4 reads an IPv4 address as C libraries do: of one to four numbers,
+// each decimal, octal (017) or hexadecimal (0xf), the last one fills the rest.
+func looseIPv4(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var bits uint64
+	for i, part := range parts {
+		room := 8
+		if i == len(parts)-1 {
+			room = 8 * (4 - i)
+		}
+		n, err := strconv.ParseUint(part, 0, room)
+		if err != nil || strings.Contains(part, "_") {
+			return netip.Addr{}, false
+		}
+		bits = bits<<room | n
+	}
+	return netip.AddrFrom4([4]byte{byte(bits >> 24), byte(bits >> 16), byte(bits >> 8), byte(bits)}), true
 }
 
 // isLocalhost knows the names that are loopback by definition, RFC 6761.

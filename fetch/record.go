@@ -72,7 +72,7 @@ func (j *jar) encode(key string, now time.Time) ([]byte, error) {
 			Domain: c.domain, HostOnly: c.hostOnly, Path: c.path, Secure: c.secure,
 		}
 		if !c.expires.IsZero() {
-			saved.Expires = c.expires.Unix()
+			saved.Expires = max(1, c.expires.Unix()) // on a clock before 1970 it is over at once
 		}
 		record.Cookies = append(record.Cookies, saved)
 	}

@@ -35,6 +35,9 @@ type Request struct {
 	// MaxBody is the largest body accepted, in bytes after decompression; 0 is
 	// the session's.
 	MaxBody int64
+	// Truncate keeps the first MaxBody bytes of a larger body, where the fetch
+	// would otherwise fail.
+	Truncate bool
 }
 
 // Response is what the server answered, whatever its status: a redirect or an

@@ -53,7 +53,12 @@ func dialFunc(open *net.Dialer, denyPrivate bool) func(context.Context, string, 
 		return open.DialContext
 	}
 	guarded := *open
-	guarded.Control = func(_, address string, _ syscall.RawConn) error { return checkPublic(address) }
+	guarded.Control = func(network, address string, conn syscall.RawConn) error {
+		if err := checkPublic(address); err != nil || open.Control == nil {
+			return err
+		}
+		return open.Control(network, address, conn)
+	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if call := exchangeFrom(ctx); call != nil && call.proxy != nil {
 			return open.DialContext(ctx, network, address)

@@ -3,6 +3,7 @@ package frontier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -28,6 +29,9 @@ func (f *Frontier) Admit(ctx context.Context, o *Outcome) error {
 	}
 	states, err := f.update(ctx, o.Updates)
 	if err != nil {
+		if _, theirs := errors.AsType[*UpdateError](err); !theirs {
+			f.fail(err) // the store cannot be read, and the lease is not given back
+		}
 		return err
 	}
 	now := f.now()
@@ -102,7 +106,7 @@ func (f *Frontier) take(ctx context.Context, o *Outcome, now time.Time) error {
 func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Admitted) error {
 	fps := make([]Fingerprint, 0, len(o.Links)+len(o.Items))
 	for i := range o.Links {
-		fps = append(fps, o.Links[i].Fingerprint)
+		fps = append(append(fps, o.Links[i].Fingerprint), o.Links[i].Former...)
 	}
 	for i := range o.Items {
 		if o.Items[i].Once != nil {
@@ -115,7 +119,12 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 	}
 	var marks []Fingerprint
 	for i := range o.Links {
-		if !fresh[i] && !o.Links[i].Unfiltered {
+		isNew := fresh[0]
+		for _, former := range fresh[1 : 1+len(o.Links[i].Former)] {
+			isNew = isNew && former
+		}
+		fresh = fresh[1+len(o.Links[i].Former):]
+		if !isNew && !o.Links[i].Unfiltered {
 			kept.DuplicateLinks++
 			continue
 		}
@@ -130,7 +139,7 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 			return fmt.Errorf("look up fingerprints: %w", err)
 		}
 	}
-	once := fresh[len(o.Links):]
+	once := fresh
 	for _, item := range o.Items {
 		if item.Once != nil {
 			isNew := once[0]
@@ -171,6 +180,9 @@ func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
 	f.release(lease)
 	if o.Unfetched && h.slots == 0 {
 		h.nextAt = lease.before
+	}
+	if o.HostSilent || o.State != Pending && !o.Unfetched {
+		h.silent = o.HostSilent
 	}
 	if o.HostWait > 0 {
 		h.nextAt = later(h.nextAt, now.Add(o.HostWait))

@@ -24,6 +24,9 @@ type Options struct {
 	SeenBytes int64
 	// PerHost bounds the leases out for one host. Default: no bound.
 	PerHost int
+	// OneFirst asks a host for one task at a time until it answers, so that one that never
+	// does holds no slots that others could use. See [Outcome].HostSilent.
+	OneFirst bool
 	// Delay returns the least time between two leases of a host whose robots.txt
 	// asks for the given one. It is called while nothing else is admitted. Nil is no delay.
 	Delay func(robots time.Duration) time.Duration
@@ -125,9 +128,8 @@ func (f *Frontier) load(ctx context.Context) error {
 	f.resumed, f.books = books, books
 	f.books.Handlers = cloneCounts(books.Handlers)
 	f.books.Sessions = cloneCounts(books.Sessions)
-	// A wall clock that was set back must not make stored times wait for it.
 	f.started = time.Now()
-	f.opened = later(f.started, books.Time).Round(0)
+	f.opened = opening(f.started, books.Time)
 	f.unclean = books.Run > 0 && !books.Clean
 	if books.NextSeq == 0 {
 		f.books.NextSeq = 1 // 0 means "not admitted"
@@ -146,7 +148,7 @@ func (f *Frontier) load(ctx context.Context) error {
 }
 
 func (f *Frontier) restore(rec Host) {
-	h := &host{name: rec.Name, nextAt: rec.NextAt}
+	h := &host{name: rec.Name, nextAt: rec.NextAt, silent: f.opts.OneFirst}
 	if f.unclean {
 		h.nextAt = later(h.nextAt, f.opened.Add(f.opts.Delay(0)))
 	}
@@ -292,6 +294,18 @@ func (f *Frontier) wake() {
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...))
+}
+
+// opening is where the frontier's clock starts: at the time on the wall, or at that of
+// the last commit if a wall clock that was set back has not come there yet. It keeps
+// within the times that a store can hold, a lifetime from their end.
+func opening(wall, committed time.Time) time.Time {
+	first, last := time.Unix(0, 0), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := later(later(wall, committed), first)
+	if at.After(last) {
+		at = last
+	}
+	return at.Round(0)
 }
 
 func later(a, b time.Time) time.Time {

@@ -149,6 +149,7 @@ type host struct {
 	nextAt time.Time
 	levels []*level // by rank, only those that hold tasks
 	slots  int      // leases out, a request for robots.txt included
+	silent bool     // it did not answer, and has one slot only
 
 	robotsDelay time.Duration
 	robotsUntil time.Time // robots.txt is known until then

@@ -45,7 +45,7 @@ func (q *hostHeap) remove(h *host) { heap.Remove(q, h.index) }
 func (f *Frontier) host(name string) *host {
 	h := f.hosts[name]
 	if h == nil {
-		h = &host{name: name}
+		h = &host{name: name, silent: f.opts.OneFirst}
 		if f.unclean {
 			// It may have been asked just before the last run died.
 			h.nextAt = f.opened.Add(f.opts.Delay(0))
@@ -66,7 +66,7 @@ func (f *Frontier) settleHost(ctx context.Context, h *host, now time.Time) {
 	}
 	h.place = nowhere
 	h.prune()
-	full := h.asking || f.opts.PerHost > 0 && h.slots >= f.opts.PerHost
+	full := h.asking || h.silent && h.slots > 0 || f.opts.PerHost > 0 && h.slots >= f.opts.PerHost
 	l := h.first()
 	switch {
 	case l == nil && h.slots > 0, l != nil && full:

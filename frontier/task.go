@@ -61,13 +61,14 @@ type Task struct {
 	Front       bool  // ahead of every priority of its host, for the next hop of a redirect
 	Unfiltered  bool  // kept even when its fingerprint is known
 	Fingerprint Fingerprint
-	Mark        Fingerprint // becomes known with the task but is not asked about; zero is none, and it is not stored
-	Handler     string      // counted, so that a resume can tell what it needs
-	Session     string      // counted likewise
-	Attempts    uint16      // fetches that failed so far
-	Blocked     uint16      // answers so far that were judged to be a block
-	Payload     []byte      // the crawler's own; never read here
-	Failure     string      // failed tasks: why, in one line
+	Mark        Fingerprint   // becomes known with the task but is not asked about; zero is none, and it is not stored
+	Former      []Fingerprint // asked about as well: a task that is known by one of them is known; not stored
+	Handler     string        // counted, so that a resume can tell what it needs
+	Session     string        // counted likewise
+	Attempts    uint16        // fetches that failed so far
+	Blocked     uint16        // answers so far that were judged to be a block
+	Payload     []byte        // the crawler's own; never read here
+	Failure     string        // failed tasks: why, in one line
 }
 
 // rank maps front and priority to the order in which a host's queues are served.
@@ -160,6 +161,9 @@ type Outcome struct {
 	Unfetched bool
 	// HostWait keeps the host from being asked for at least this long.
 	HostWait time.Duration
+	// HostSilent says that the host did not answer: until an outcome says otherwise, it
+	// is asked for one task at a time, so that it holds no slots that others could use.
+	HostSilent bool
 
 	Links   []Task
 	Items   []Item
