@@ -120,6 +120,9 @@ func isNormalIPv4(s string) bool {
 // numbers in the last place, which may be addresses, too, empty labels and
 // hyphens in odd places, which may be Punycode, are left to the parser.
 func isNormalHost(s string) bool {
+	if len(s) > maxHost {
+		return false
+	}
 	before := byte('.')
 	label := 0 // where the last label begins
 	for i := range len(s) {
@@ -161,7 +164,7 @@ func isNormalTail(s string) bool {
 		}
 	}
 	if i < len(s) && s[i] == '#' {
-		for i++; i < len(s) && is(s[i], fragByte); i++ {
+		for i++; i < len(s) && is(s[i], fragByte) && (s[i] != '%' || isEscape(s, i)); i++ {
 		}
 	}
 	return i == len(s)

@@ -3,6 +3,7 @@ package links
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	whatwgerrors "github.com/nlnwa/whatwg-url/errors"
@@ -12,6 +13,9 @@ import (
 // MaxLength is the longest URL that is accepted, in bytes, as written and as
 // resolved.
 const MaxLength = 64 << 10
+
+// maxHost is the longest name that the domain name system knows (RFC 1035, 2.3.4).
+const maxHost = 253
 
 // Two parts of a URL take the parser time that grows with the square of their
 // size, ten seconds at MaxLength, so what no site uses is refused unread.
@@ -79,6 +83,11 @@ func parse(raw string, parser func(string) (*whatwg.Url, error)) (string, error)
 	if len(s) > MaxLength {
 		return "", refuse(raw, ErrTooLong)
 	}
+	if u, err := url.Parse(s); err != nil || len(u.Hostname()) > maxHost {
+		// A host such as "`" or "{x}", which the standard allows and no name
+		// server knows, or one that is too long for any. It could not be fetched.
+		return "", refuse(raw, ErrInvalid)
+	}
 	return s, nil
 }
 
@@ -131,27 +140,35 @@ func dropBreaks(r rune) rune {
 	return r
 }
 
-// escapeLonePercents writes %25 for each % in front of the query that begins no
+// escapeLonePercents writes %25 for each % outside the query that begins no
 // escape. The standard leaves it alone, but net/url, and with it net/http,
-// refuses such a path.
+// refuses such a path or fragment.
 func escapeLonePercents(s string) string {
-	end := strings.IndexAny(s, "?#")
-	if end < 0 {
-		end = len(s)
-	}
-	if strings.IndexByte(s[:end], '%') < 0 {
+	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
+	front, fragment, fragmented := strings.Cut(s, "#")
+	path, query, queried := strings.Cut(front, "?")
 	var b strings.Builder
 	b.Grow(len(s) + 8)
-	for i := range end {
+	appendEscapes(&b, path)
+	if queried {
+		b.WriteString("?" + query)
+	}
+	if fragmented {
+		b.WriteByte('#')
+		appendEscapes(&b, fragment)
+	}
+	return b.String()
+}
+
+func appendEscapes(b *strings.Builder, s string) {
+	for i := range len(s) {
 		b.WriteByte(s[i])
-		if s[i] == '%' && !isEscape(s[:end], i) {
+		if s[i] == '%' && !isEscape(s, i) {
 			b.WriteString("25")
 		}
 	}
-	b.WriteString(s[end:])
-	return b.String()
 }
 
 // isEscape reports whether s[i], a %, begins an escape.

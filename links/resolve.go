@@ -13,9 +13,9 @@ import (
 // It follows the WHATWG URL standard: white space around and tabs and line
 // breaks within are dropped, backslashes are slashes, dot segments are
 // resolved, the host is in lower case and ASCII, a default port goes, the
-// fragment stays, the query stays as written. One thing differs: a "%" in the
-// path that begins no escape becomes "%25", since net/http refuses it
-// otherwise.
+// fragment stays, the query stays as written. What differs is what net/http
+// refuses: a "%" in the path or the fragment that begins no escape becomes
+// "%25", and a host that it cannot ask is ErrInvalid.
 //
 // The error wraps ErrScheme, ErrInvalid or ErrTooLong.
 func Resolve(base, href string) (string, error) {

@@ -357,3 +357,24 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+// TestFetchable checks that what the standard allows and net/http does not is
+// spelt otherwise or refused here, not by the fetch of a page.
+func TestFetchable(t *testing.T) {
+	for href, want := range map[string]string{
+		"/a#100%":             "https://e.com/a#100%25",
+		"#%zz%41":             "https://e.com/b?c#%25zz%41",
+		"?%":                  "https://e.com/b?%",
+		"/%?%#%":              "https://e.com/%25?%#%25",
+		"https://e.com/a#50%": "https://e.com/a#50%25",
+	} {
+		if got, err := Resolve("https://e.com/b?c", href); err != nil || got != want {
+			t.Errorf("%q is %q, %v, want %q", href, got, err, want)
+		}
+	}
+	for _, raw := range []string{"http://`/", "http://{host}/", "http://a`b.example/"} {
+		if got, err := Resolve(raw, ""); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%q is %q, %v, want ErrInvalid", raw, got, err)
+		}
+	}
+}

@@ -3,8 +3,11 @@ package selector
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/antchfx/xpath"
 )
 
 func TestBudget(t *testing.T) {
@@ -45,5 +48,32 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	if want := 5*generation + 1; compiled != want {
 		t.Errorf("compiled %d times, want %d", compiled, want)
+	}
+}
+
+// TestXPathManyWays checks that a node to which many ways lead is kept once, not once
+// for each way: on a deep page these were gigabytes.
+func TestXPathManyWays(t *testing.T) {
+	d := Parse([]byte(strings.Repeat("<div>", 100)), "text/html", "")
+	expr, err := newExpr("//div//div//div//div")
+	if err != nil {
+		t.Fatal(err)
+	}
+	budget := d.budget()
+	found, ok := expr.Evaluate(&navigator{doc: d, node: d.tree(), attr: -1, budget: &budget}).(*xpath.NodeIterator)
+	if !ok {
+		t.Fatal("no nodes")
+	}
+	if n := len(appendFound(nil, found, map[place]struct{}{})); n != 97 {
+		t.Errorf("%d nodes are kept, want 97", n)
+	}
+}
+
+// TestPrefixedAttribute checks that an attribute of another name space does not hide
+// the plain one.
+func TestPrefixedAttribute(t *testing.T) {
+	d := Parse([]byte(`<svg><a xlink:href="/x" href="/y"/><use xlink:href="/z"/></svg>`), "text/html", "")
+	if got := d.CSS("::attr(href)").GetAll(); !slices.Equal(got, []string{"/y", "/z"}) {
+		t.Errorf("href is %q", got)
 	}
 }

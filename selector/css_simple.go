@@ -235,13 +235,21 @@ func attrTest(name string, holds func(string) bool) test {
 	}
 }
 
-// attribute returns an attribute of an element by name or prefix:name. Names
-// may also be given in capitals where the page, like all HTML, has none.
+// attribute returns an attribute of an element by name, by prefix:name or, if no
+// other has that name, by the name behind a prefix. Names may also be given in
+// capitals where the page, like all HTML, has none.
 func attribute(n *html.Node, name string) (string, bool) {
-	for _, a := range n.Attr {
-		if a.Key == name || a.Namespace != "" && a.Namespace+":"+a.Key == name {
+	prefixed := -1
+	for i, a := range n.Attr {
+		switch {
+		case a.Key == name && a.Namespace == "", a.Namespace != "" && a.Namespace+":"+a.Key == name:
 			return a.Val, true
+		case a.Key == name && prefixed < 0:
+			prefixed = i
 		}
+	}
+	if prefixed >= 0 {
+		return n.Attr[prefixed].Val, true
 	}
 	if lower := asciiLower(name); lower != name {
 		return attribute(n, lower)

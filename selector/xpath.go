@@ -81,10 +81,11 @@ func (d *Document) evaluate(query string, x *xpathQuery, nodes []*html.Node) (ma
 		}
 	}
 	budget := d.budget()
+	seen := make(map[place]struct{})
 	for _, n := range nodes {
 		result := expr.Evaluate(&navigator{doc: d, node: n, attr: -1, budget: &budget})
 		if found, ok := result.(*xpath.NodeIterator); ok {
-			matches = appendFound(matches, found)
+			matches = appendFound(matches, found, seen)
 		} else {
 			matches = append(matches, match{value: scalar(result)})
 		}
@@ -93,12 +94,26 @@ func (d *Document) evaluate(query string, x *xpathQuery, nodes []*html.Node) (ma
 	return d.sorted(matches), nil
 }
 
-func appendFound(matches []match, found *xpath.NodeIterator) []match {
+// place is where a navigator stands.
+type place struct {
+	node *html.Node
+	attr int
+}
+
+// appendFound appends what is not in seen. The library gives some nodes once for
+// each way that leads to them, which on a deep page is a hundred million times.
+func appendFound(matches []match, found *xpath.NodeIterator, seen map[place]struct{}) []match {
 	for found.MoveNext() {
 		at, ok := found.Current().(*navigator)
 		if !ok {
 			continue
 		}
+		at.spend()
+		here := place{at.node, at.attr}
+		if _, repeated := seen[here]; repeated {
+			continue
+		}
+		seen[here] = struct{}{}
 		m := match{node: at.node}
 		if at.attr >= 0 {
 			m.attr, m.value = attrName(at.node.Attr[at.attr]), at.Value()

@@ -1,0 +1,120 @@
+package links
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	whatwg "github.com/nlnwa/whatwg-url/url"
+)
+
+// FuzzResolve holds that what Resolve gives can be fetched: net/url reads it, sees
+// the host that the standard sees, and net/http accepts it for a request.
+func FuzzResolve(f *testing.F) {
+	f.Fuzz(func(t *testing.T, base, href string) {
+		got, err := Resolve(base, href)
+		if err != nil {
+			t.Skip()
+		}
+		u, err := url.Parse(got)
+		if err != nil {
+			t.Fatalf("%q on %q is %q, which net/url refuses: %v", href, base, got, err)
+		}
+		if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "" {
+			t.Errorf("%q on %q is %q: scheme %q, host %q", href, base, got, u.Scheme, u.Host)
+		}
+		standard, err := whatwg.Parse(got)
+		if err != nil || standard.Host() != u.Host {
+			t.Errorf("%q: net/url asks %q, the standard %v (%v)", got, u.Host, standard, err)
+		}
+		if _, err := http.NewRequestWithContext(t.Context(), http.MethodGet, got, nil); err != nil {
+			t.Errorf("%q cannot be requested: %v", got, err)
+		}
+		if again, err := Resolve(got, got); err != nil || again != got {
+			t.Errorf("%q becomes %q on itself, %v", got, again, err)
+		}
+	})
+}
+
+// FuzzOrigin holds that the unit of politeness depends on scheme, host and port only,
+// is a URL, is its own origin, and agrees with the host that would be asked.
+func FuzzOrigin(f *testing.F) {
+	f.Fuzz(func(t *testing.T, raw string) {
+		origin, err := Origin(raw)
+		if err != nil {
+			if name := Hostname(raw); name != "" {
+				t.Errorf("%q has the host %q and no origin: %v", raw, name, err)
+			}
+			t.Skip()
+		}
+		u, err := url.Parse(origin)
+		if err != nil || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Scheme+"://"+u.Host != origin {
+			t.Fatalf("origin of %q is %q: %+v, %v", raw, origin, u, err)
+		}
+		if again, err := Origin(origin); err != nil || again != origin {
+			t.Errorf("origin of %q is %q, whose origin is %q, %v", raw, origin, again, err)
+		}
+		if canonical, err := (Canonicalizer{}).Canonical(raw); err == nil {
+			if of, err := Origin(canonical); err != nil || of != origin {
+				t.Errorf("%q is of %q, its canonical form %q of %q, %v", raw, origin, canonical, of, err)
+			}
+		}
+		if name := Hostname(raw); name != u.Hostname() || strings.ContainsAny(origin, "\x00 ") {
+			t.Errorf("%q: host %q, origin %q", raw, name, origin)
+		}
+	})
+}
+
+// FuzzDomains holds that a domain that can be read contains itself and what is below
+// it, and not what merely ends like it.
+func FuzzDomains(f *testing.F) {
+	f.Fuzz(func(t *testing.T, entry, raw string) {
+		domains, err := ParseDomains([]string{entry})
+		if err != nil {
+			if len(domains.entries) > 0 {
+				t.Errorf("%q is refused and kept", entry)
+			}
+			t.Skip()
+		}
+		d := domains.entries[0]
+		port := ""
+		if d.port != "" {
+			port = ":" + d.port
+		}
+		for _, scheme := range []string{"http://", "https://"} {
+			if own := scheme + d.host + port + "/"; !domains.Contain(own) {
+				t.Errorf("%q does not contain %s", entry, own)
+			}
+			if strings.Trim(d.host, "0123456789.[]:abcdefx") == "" {
+				continue // an address, or what looks like one: nothing is below it
+			}
+			if below := scheme + "www." + d.host + port + "/"; Hostname(below) != "" && !domains.Contain(below) {
+				t.Errorf("%q does not contain %s", entry, below)
+			}
+			if other := scheme + "x" + d.host + port + "/"; domains.Contain(other) {
+				t.Errorf("%q contains %s", entry, other)
+			}
+		}
+		if domains.Contain(raw) && !strings.HasSuffix(strings.TrimSuffix(Hostname(raw), "."), strings.Trim(d.host, "[]")) {
+			t.Errorf("%q contains %q", entry, raw)
+		}
+	})
+}
+
+// FuzzTime holds that no URL up to the length limit takes long, whatever is repeated in it.
+func FuzzTime(f *testing.F) {
+	f.Fuzz(func(t *testing.T, front, unit, back string) {
+		if len(front)+len(back) > 200 || unit == "" || len(unit) > 100 {
+			t.Skip()
+		}
+		raw := front + strings.Repeat(unit, (MaxLength-len(front)-len(back))/len(unit)) + back
+		start := time.Now()
+		_, _ = Canonicalizer{KeepFragment: true}.Canonical(raw)
+		_, _ = Resolve("https://e.com/a/b", raw)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%q, %q many times, %q took %v", front, unit, back, took)
+		}
+	})
+}
