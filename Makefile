@@ -3,6 +3,7 @@
 GO    ?= go
 PKG   ?= ./...
 TIME  ?= 30s
+JOBS  ?= 2
 KILLS ?= 200
 COUNT ?= 20
 TOOL   = $(GO) tool -modfile=tools/go.mod
@@ -39,20 +40,23 @@ bench: ## Measure cost and throughput (BENCH=flags, 20 minutes, 3 GB in the temp
 	$(GO) run ./bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem $(PKG)
 
+.PHONY: peers
+peers: ## Put other crawlers and Clew through the same stops (PEERS=flags, half an hour, needs Python)
+	$(GO) run ./bench/peers reliability $(PEERS)
+
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for TIME (30s)
+fuzz: ## Run every fuzz target of PKG for TIME (30s), JOBS (2) at a time on a core each; one that fails stops no other
 	@$(GO) test -list '^Fuzz' $(PKG) | awk ' \
 		/^Fuzz/ { names[n++] = $$1 } \
 		/^ok/   { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
-	while read -r package name; do \
-		echo "== $$package $$name"; \
-		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(TIME) "$$package" || exit 1; \
-	done
+	GOMAXPROCS=1 xargs -r -n 2 -P $(JOBS) sh -c 'echo "== $$0 $$1"; \
+		exec $(GO) test -run "^\$$" -fuzz "^$$1\$$" -fuzztime $(TIME) -parallel 1 "$$0"'
 
 .PHONY: crash
 crash: ## Kill real crawls KILLS (200) times and compare what they end with
 	$(GO) test -count 1 -timeout 60m ./internal/crashtest -run Kill -kills $(KILLS)
 
 .PHONY: torture
-torture: ## Repeat the fault and kill tests COUNT (20) times with the race detector
-	$(GO) test -race -shuffle=on -count $(COUNT) -timeout 120m -run 'Crash|Kill|Fault|Random|Conformance' $(PKG)
+torture: ## Torture crawls for TIME (30s), LEDGER=file keeps totals; then random crawls of the store COUNT (20) times
+	$(GO) test -count 1 -timeout 0 -v ./internal/crashtest -run 'TestTorture$$' -duration $(TIME) $(if $(LEDGER),-ledger $(abspath $(LEDGER)))
+	$(GO) test -count $(COUNT) -timeout 0 ./store/pebblestore -run 'TestStore/RandomCrawl'

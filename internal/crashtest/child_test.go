@@ -16,6 +16,7 @@ import (
 	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/politeness"
+	"github.com/clew-crawler/clew/selector"
 )
 
 // orderVariable tells the test binary to crawl instead, and how.
@@ -30,6 +31,9 @@ type order struct {
 	Starts      int // number of start requests; default 1, the front page
 	Fault       string
 	On          string // canonical path of the page on which the fault happens
+
+	Torture *errand  // what to do instead, if set; all of the above but Dir is unused then
+	Env     []string // added to the child's environment
 }
 
 // A told message is one line that a child says on its standard output.
@@ -55,6 +59,9 @@ func crawlAsTold(text string) int {
 		fmt.Fprintln(os.Stderr, "read order:", err)
 		return exitError
 	}
+	if o.Torture != nil {
+		return o.Torture.do()
+	}
 	say := json.NewEncoder(os.Stdout)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -63,6 +70,11 @@ func crawlAsTold(text string) int {
 		return exitError
 	}
 	result, err := clew.Run(ctx, s.spider(), clew.CrawlDir(o.Dir), clew.HandleSignals())
+	return end(say, result, err)
+}
+
+// end says how a run ended and returns the exit code for it.
+func end(say *json.Encoder, result *clew.Result, err error) int {
 	last := told{Event: "ended", Result: result}
 	if err != nil {
 		last.Error = err.Error()
@@ -181,10 +193,7 @@ func (s *script) parse(ctx context.Context, page *clew.Response, out *clew.Outpu
 	}
 	out.ItemKind("page", pageItem{Path: path, Title: page.CSS("title::text").Get()})
 	for quote := range page.CSS("div.quote").All() {
-		q := quoteItem{
-			Path: path, Text: quote.CSS("span.text::text").Get(),
-			Author: quote.CSS("small.author::text").Get(), Tags: quote.CSS("a.tag::text").GetAll(),
-		}
+		q := readQuote(quote, path)
 		out.ItemKind("quote", q)
 		out.ItemOnce("author "+q.Author, authorItem{q.Author})
 		out.Count("quotes", 1)
@@ -197,6 +206,14 @@ func (s *script) parse(ctx context.Context, page *clew.Response, out *clew.Outpu
 		out.Follow(href)
 	}
 	return nil
+}
+
+// readQuote reads one quote of a page.
+func readQuote(quote selector.Selection, path string) quoteItem {
+	return quoteItem{
+		Path: path, Text: quote.CSS("span.text::text").Get(),
+		Author: quote.CSS("small.author::text").Get(), Tags: quote.CSS("a.tag::text").GetAll(),
+	}
 }
 
 // onItem drops some of the quotes.

@@ -27,14 +27,14 @@ type ending struct {
 }
 
 // endingOf reads what a finished crawl left.
-func endingOf(t *testing.T, dir string, r *clew.Result) *ending {
-	t.Helper()
+func endingOf(tb testing.TB, dir string, r *clew.Result) *ending {
+	tb.Helper()
 	if r == nil || r.Status != clew.Finished {
-		t.Fatalf("crawl is not finished: %+v", r)
+		tb.Fatalf("crawl is not finished: %+v", r)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "items.jsonl"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	e := &ending{log: log, state: map[string]string{}, books: bookCounters(&r.Stats)}
 	for line := range bytes.Lines(log) {
@@ -44,7 +44,7 @@ func endingOf(t *testing.T, dir string, r *clew.Result) *ending {
 	for _, f := range r.Failures {
 		path, err := canonicalPath(f.URL)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		e.failures = append(e.failures, fmt.Sprintf("%s: %s (%d attempts)", path, f.Reason, f.Attempts))
 	}
@@ -52,7 +52,7 @@ func endingOf(t *testing.T, dir string, r *clew.Result) *ending {
 	for k, v := range r.State {
 		var b bytes.Buffer
 		if err := json.Compact(&b, v); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		e.state[k] = b.String()
 	}
@@ -80,30 +80,30 @@ func bookCounters(s *clew.Stats) map[string]int64 {
 }
 
 // compare reports where an ending differs from the one of a crawl that nothing stopped.
-func (e *ending) compare(t *testing.T, want *ending) {
-	t.Helper()
-	compareLines(t, "items", e.items, want.items)
-	compareLines(t, "failures", e.failures, want.failures)
+func (e *ending) compare(tb testing.TB, want *ending) {
+	tb.Helper()
+	compareLines(tb, "items", e.items, want.items)
+	compareLines(tb, "failures", e.failures, want.failures)
 	if !maps.Equal(e.state, want.state) {
-		t.Errorf("state %v, want %v", e.state, want.state)
+		tb.Errorf("state %v, want %v", e.state, want.state)
 	}
 	for name, n := range want.books {
 		if e.books[name] != n {
-			t.Errorf("%s: %d, want %d", name, e.books[name], n)
+			tb.Errorf("%s: %d, want %d", name, e.books[name], n)
 		}
 	}
 	if len(e.books) != len(want.books) {
-		t.Errorf("counters %v, want %v", e.books, want.books)
+		tb.Errorf("counters %v, want %v", e.books, want.books)
 	}
 }
 
 // compareLines names the first few lines that only one side has.
-func compareLines(t *testing.T, what string, got, want []string) {
-	t.Helper()
+func compareLines(tb testing.TB, what string, got, want []string) {
+	tb.Helper()
 	if slices.Equal(got, want) {
 		return
 	}
-	t.Errorf("%d %s, want %d", len(got), what, len(want))
+	tb.Errorf("%d %s, want %d", len(got), what, len(want))
 	count := map[string]int{}
 	for _, l := range got {
 		count[l]++
@@ -115,14 +115,14 @@ func compareLines(t *testing.T, what string, got, want []string) {
 	for _, l := range slices.Sorted(maps.Keys(count)) {
 		if n := count[l]; n != 0 && shown < 5 {
 			shown++
-			t.Errorf("%+d × %s", n, l)
+			tb.Errorf("%+d × %s", n, l)
 		}
 	}
 }
 
 // checkOracle holds the pages of an ending against what the site knows of itself.
-func (e *ending) checkOracle(t *testing.T, site *testsite.Site) {
-	t.Helper()
+func (e *ending) checkOracle(tb testing.TB, site *testsite.Site) {
+	tb.Helper()
 	var got []string
 	want := site.PagePaths()
 	for _, line := range e.items {
@@ -131,7 +131,7 @@ func (e *ending) checkOracle(t *testing.T, site *testsite.Site) {
 			Path string `json:"path"`
 		}
 		if err := json.Unmarshal([]byte(line), &item); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if item.Kind == "page" {
 			got = append(got, item.Path)
@@ -139,26 +139,26 @@ func (e *ending) checkOracle(t *testing.T, site *testsite.Site) {
 	}
 	slices.Sort(want)
 	slices.Sort(got)
-	compareLines(t, "pages", got, want)
+	compareLines(tb, "pages", got, want)
 	if got, want := len(e.failures), len(site.BrokenPaths()); got != want {
-		t.Errorf("%d failures, want %d", got, want)
+		tb.Errorf("%d failures, want %d", got, want)
 	}
 }
 
 // uninterrupted crawls the whole site in one run and returns how that ends.
-func uninterrupted(t *testing.T, w *web, o order) *ending {
-	t.Helper()
+func uninterrupted(tb testing.TB, w *web, o order) *ending {
+	tb.Helper()
 	w.reset()
-	o.Base, o.Dir, o.Run = w.base, filepath.Join(t.TempDir(), "crawl"), 1
-	p := launch(t, o)
+	o.Base, o.Dir, o.Run = w.base, filepath.Join(tb.TempDir(), "crawl"), 1
+	p := launch(tb, o)
 	p.expect("opening")
 	begin := time.Now()
 	p.expect("running")
 	opened := time.Now()
 	if code := p.wait(); code != exitFinished {
-		t.Fatalf("uninterrupted crawl: exit code %d: %s\n%s", code, p.last.Error, p.stderr.String())
+		tb.Fatalf("uninterrupted crawl: exit code %d: %s\n%s", code, p.last.Error, p.stderr.String())
 	}
-	e := endingOf(t, o.Dir, p.last.Result)
+	e := endingOf(tb, o.Dir, p.last.Result)
 	e.opening, e.crawling = opened.Sub(begin), time.Since(opened)
 	w.reset()
 	return e

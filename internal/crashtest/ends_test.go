@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/clew-crawler/clew/internal/testsite"
 )
@@ -52,10 +51,6 @@ func TestKillAtBothEnds(t *testing.T) {
 		}
 	}
 	t.Logf("the kills left %v", found)
-}
-
-func upTo(rng *rand.Rand, d time.Duration) time.Duration {
-	return time.Duration(rng.Int64N(int64(d)))
 }
 
 // where says how far a crawl has come on its way out.

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
 	"github.com/clew-crawler/clew/store/pebblestore"
@@ -21,73 +23,108 @@ import (
 // A snapshot is what a crawl directory says is committed.
 type snapshot struct {
 	books    frontier.Books
-	finished bool            // a report says so
-	items    []byte          // the committed part of the item log
-	left     map[string]bool // URLs that pending and delayed requests still need
+	finished bool                       // a report says so
+	stats    clew.Stats                 // as committed
+	failures []clew.Failure             // of a finished crawl
+	state    map[string][]byte          // likewise
+	items    []byte                     // the committed part of the item log
+	left     map[links.Fingerprint]bool // what pending and delayed requests still need
 	store    *pebblestore.Store
 	dir      *pebblestore.Directory
 }
 
 // inspect opens a copy of a crawl directory, checks everything in it against its
 // books, and returns what it says. The directory itself is not touched.
-func inspect(t *testing.T, dir string) *snapshot {
-	t.Helper()
-	s := &snapshot{left: map[string]bool{}}
+func inspect(tb testing.TB, dir string) *snapshot {
+	tb.Helper()
+	s := &snapshot{left: map[links.Fingerprint]bool{}, state: map[string][]byte{}}
 	if _, err := os.Stat(filepath.Join(dir, "crawl.json")); err != nil {
 		return s // killed before there was anything
 	}
-	twin := filepath.Join(t.TempDir(), "copy")
+	twin := filepath.Join(tb.TempDir(), "copy")
 	if err := copyTree(twin, dir); err != nil {
-		t.Fatalf("copy crawl directory: %v", err)
+		tb.Fatalf("copy crawl directory: %v", err)
 	}
 	d, err := pebblestore.OpenDirectory(twin, "inspector")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.dir = d
-	t.Cleanup(func() { s.close(t) })
+	tb.Cleanup(func() { s.close(tb) })
 	report, err := d.Report()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if s.finished = report != nil; s.finished {
+		if err := s.readReport(report); err != nil {
+			tb.Fatalf("read copy: %v", err)
+		}
 		return s
 	}
 	if s.store, err = d.Store(pebblestore.Options{}); err != nil {
-		t.Fatalf("open copy: %v", err)
+		tb.Fatalf("open copy: %v", err)
 	}
-	if err := s.store.Check(t.Context()); err != nil {
-		t.Errorf("check copy: %v", err)
+	if err := s.store.Check(tb.Context()); err != nil {
+		tb.Errorf("check copy: %v", err)
 	}
-	if err := s.read(t.Context()); err != nil {
-		t.Fatalf("read copy: %v", err)
+	if err := s.read(tb.Context()); err != nil {
+		tb.Fatalf("read copy: %v", err)
 	}
 	return s
 }
 
-func (s *snapshot) close(t *testing.T) {
-	t.Helper()
+func (s *snapshot) close(tb testing.TB) {
+	tb.Helper()
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {
-			t.Errorf("close copy: %v", err)
+			tb.Errorf("close copy: %v", err)
 		}
 		s.store = nil
 	}
 	if s.dir != nil {
 		if err := s.dir.Close(); err != nil {
-			t.Errorf("close copy: %v", err)
+			tb.Errorf("close copy: %v", err)
 		}
 		if err := os.RemoveAll(s.dir.Path()); err != nil {
-			t.Errorf("remove copy: %v", err)
+			tb.Errorf("remove copy: %v", err)
 		}
 		s.dir = nil
 	}
+}
+
+// readReport reads what a finished crawl left; its frontier may be gone.
+func (s *snapshot) readReport(report []byte) error {
+	var r clew.Result
+	if err := json.Unmarshal(report, &r); err != nil {
+		return err
+	}
+	s.stats, s.failures = r.Stats, r.Failures
+	for k, v := range r.State {
+		s.state[k] = v
+	}
+	items, err := os.ReadFile(s.dir.ItemsPath())
+	s.items = items
+	if os.IsNotExist(err) && r.Stats.ItemBytes == 0 {
+		return nil
+	}
+	return err
 }
 
 func (s *snapshot) read(ctx context.Context) error {
 	var err error
 	if s.books, err = s.store.Load(ctx); err != nil {
 		return err
+	}
+	if len(s.books.Note) > 0 {
+		if err := json.Unmarshal(s.books.Note, &s.stats); err != nil {
+			return err
+		}
+	}
+	for v, err := range s.store.Values(ctx, frontier.KindState, nil) {
+		if err != nil {
+			return err
+		}
+		s.state[v.Key] = v.Data
 	}
 	for task, err := range s.store.AllPending(ctx) {
 		if err := s.need(&task, err); err != nil {
@@ -116,54 +153,58 @@ func (s *snapshot) need(task *frontier.Task, err error) error {
 		return err
 	}
 	var payload struct {
-		URL   string   `json:"u"`
-		Chain []string `json:"v"`
+		URL    string      `json:"u"`
+		Method string      `json:"m"`
+		Header http.Header `json:"h"`
+		Body   []byte      `json:"b"`
+		Chain  []string    `json:"v"`
 	}
 	if err := json.Unmarshal(task.Payload, &payload); err != nil {
 		return fmt.Errorf("task %d: %w", task.Seq, err)
 	}
-	urls := []string{payload.URL}
+	wanted := []links.Identity{{
+		Method: payload.Method, URL: payload.URL, Body: payload.Body,
+		ContentType: payload.Header.Get("Content-Type"), Session: task.Session,
+	}}
 	if strings.Contains(payload.URL, "/login?") {
-		urls = append(urls, payload.Chain...)
+		for _, u := range payload.Chain {
+			wanted = append(wanted, links.Identity{URL: u, Session: task.Session})
+		}
 	}
-	for _, u := range urls {
-		canonical, err := links.Canonicalizer{}.Canonical(u)
+	for _, id := range wanted {
+		fp, err := links.Recipe{}.Fingerprint(id)
 		if err != nil {
 			return err
 		}
-		s.left[canonical] = true
+		s.left[fp] = true
 	}
 	return nil
 }
 
-// over reports which of these URLs are done, failed or dropped: known, and needed
-// by no request that is left. They may never be fetched again.
-func (s *snapshot) over(t *testing.T, urls []string) map[string]bool {
-	t.Helper()
+// isOver reports whether a request is done, failed or dropped: known, and needed by
+// no request that is left. It may never be sent again.
+func (s *snapshot) isOver(tb testing.TB, fp links.Fingerprint) bool {
+	tb.Helper()
+	if s.finished || s.store == nil {
+		return s.finished
+	}
+	known := []bool{false}
+	if err := s.store.Seen(tb.Context(), []frontier.Fingerprint{frontier.Fingerprint(fp)}, known); err != nil {
+		tb.Fatal(err)
+	}
+	return known[0] && !s.left[fp]
+}
+
+// over reports which of these URLs of the default session are over.
+func (s *snapshot) over(tb testing.TB, urls []string) map[string]bool {
+	tb.Helper()
 	over := map[string]bool{}
-	if s.finished {
-		for _, u := range urls {
-			over[u] = true
-		}
-		return over
-	}
-	if s.store == nil {
-		return over
-	}
 	for _, u := range urls {
 		fp, err := links.Recipe{}.Fingerprint(links.Identity{URL: u})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		canonical, err := links.Canonicalizer{}.Canonical(u)
-		if err != nil {
-			t.Fatal(err)
-		}
-		known := []bool{false}
-		if err := s.store.Seen(t.Context(), []frontier.Fingerprint{frontier.Fingerprint(fp)}, known); err != nil {
-			t.Fatal(err)
-		}
-		if known[0] && !s.left[canonical] {
+		if s.isOver(tb, fp) {
 			over[u] = true
 		}
 	}
@@ -173,13 +214,13 @@ func (s *snapshot) over(t *testing.T, urls []string) map[string]bool {
 // checkItems holds the committed items against what the store says is over: every
 // page that put out items is, and none did twice. It also must begin with what was
 // committed before.
-func (s *snapshot) checkItems(t *testing.T, base string, before []byte) {
-	t.Helper()
+func (s *snapshot) checkItems(tb testing.TB, base string, before []byte) {
+	tb.Helper()
 	if s.finished || s.store == nil {
 		return
 	}
 	if !bytes.HasPrefix(s.items, before) {
-		t.Errorf("the %d bytes of items that were committed before are not the first ones of the %d now", len(before), len(s.items))
+		tb.Errorf("the %d bytes of items that were committed before are not the first ones of the %d now", len(before), len(s.items))
 	}
 	seen := map[string]bool{}
 	var urls []string
@@ -189,20 +230,20 @@ func (s *snapshot) checkItems(t *testing.T, base string, before []byte) {
 			Path string `json:"path"`
 		}
 		if err := json.Unmarshal(line, &item); err != nil {
-			t.Fatalf("committed item %q: %v", line, err)
+			tb.Fatalf("committed item %q: %v", line, err)
 		}
 		if item.Kind != "page" {
 			continue
 		}
 		if seen[item.Path] {
-			t.Errorf("page %s is in the item log twice", item.Path)
+			tb.Errorf("page %s is in the item log twice", item.Path)
 		}
 		seen[item.Path] = true
 		urls = append(urls, base+item.Path)
 	}
-	over := s.over(t, urls)
+	over := s.over(tb, urls)
 	if i := slices.IndexFunc(urls, func(u string) bool { return !over[u] }); i >= 0 {
-		t.Errorf("items of %s are committed, but its request is not", urls[i])
+		tb.Errorf("items of %s are committed, but its request is not", urls[i])
 	}
 }
 

@@ -195,11 +195,6 @@ func (k *killer) examine() int64 {
 	return s.books.Done + s.books.Failed
 }
 
-// isFinal reports whether an answer of the site settles a request.
-func isFinal(status int) bool {
-	return status == 200 || status == 302 || status == 404 || status == 410
-}
-
 // checkRefetches looks for requests that were sent again after they were over.
 func (k *killer) checkRefetches() {
 	k.t.Helper()

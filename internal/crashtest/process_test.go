@@ -17,7 +17,7 @@ const patience = 2 * time.Minute
 
 // A process is a child that crawls.
 type process struct {
-	t      *testing.T
+	tb     testing.TB
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
 	events chan told     // what it says; closed when it has ended
@@ -27,22 +27,22 @@ type process struct {
 }
 
 // launch starts a child.
-func launch(t *testing.T, o order) *process {
-	t.Helper()
+func launch(tb testing.TB, o order) *process {
+	tb.Helper()
 	text, err := json.Marshal(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p := &process{t: t, events: make(chan told, 16), done: make(chan struct{})}
-	p.cmd = exec.CommandContext(t.Context(), os.Args[0])
-	p.cmd.Env = append(os.Environ(), orderVariable+"="+string(text), "GOTRACEBACK=single")
+	p := &process{tb: tb, events: make(chan told, 16), done: make(chan struct{})}
+	p.cmd = exec.CommandContext(tb.Context(), os.Args[0])
+	p.cmd.Env = append(append(os.Environ(), orderVariable+"="+string(text), "GOTRACEBACK=single"), o.Env...)
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
@@ -62,7 +62,7 @@ func launch(t *testing.T, o order) *process {
 		}
 		p.err = p.cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.done
 	})
@@ -72,38 +72,38 @@ func launch(t *testing.T, o order) *process {
 // signal sends the child a signal; that it has ended already is no mistake.
 func (p *process) signal(sig syscall.Signal) {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Errorf("signal child: %v", err)
+		p.tb.Errorf("signal child: %v", err)
 	}
 }
 
 // expect waits until the child says event.
 func (p *process) expect(event string) told {
-	p.t.Helper()
+	p.tb.Helper()
 	deadline := time.After(patience)
 	for {
 		select {
 		case e, ok := <-p.events:
 			if !ok {
-				p.t.Fatalf("child ended before it said %q: %v\n%s", event, p.err, p.stderr.String())
+				p.tb.Fatalf("child ended before it said %q: %v\n%s", event, p.err, p.stderr.String())
 			}
 			if e.Event == event {
 				return e
 			}
 		case <-deadline:
-			p.t.Fatalf("child did not say %q", event)
+			p.tb.Fatalf("child did not say %q", event)
 		}
 	}
 }
 
 // wait returns the exit code of the child, -1 if a signal ended it.
 func (p *process) wait() int {
-	p.t.Helper()
+	p.tb.Helper()
 	select {
 	case <-p.done:
 	case <-time.After(patience):
 		p.signal(syscall.SIGQUIT)
 		<-p.done
-		p.t.Fatalf("child did not end within %v:\n%s", patience, p.stderr.String())
+		p.tb.Fatalf("child did not end within %v:\n%s", patience, p.stderr.String())
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
@@ -117,7 +117,7 @@ func (p *process) kill() {
 // killAfter ends the child when the signal comes. It reports false if the child
 // had ended by itself.
 func (p *process) killAfter(instant <-chan struct{}) bool {
-	p.t.Helper()
+	p.tb.Helper()
 	select {
 	case <-instant:
 	case <-p.done:
@@ -125,7 +125,7 @@ func (p *process) killAfter(instant <-chan struct{}) bool {
 	case <-time.After(patience):
 		p.signal(syscall.SIGQUIT)
 		<-p.done
-		p.t.Fatalf("child made no progress for %v:\n%s", patience, p.stderr.String())
+		p.tb.Fatalf("child made no progress for %v:\n%s", patience, p.stderr.String())
 	}
 	p.kill()
 	return p.cmd.ProcessState.ExitCode() == -1

@@ -1,6 +1,8 @@
 package crashtest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,21 +14,30 @@ import (
 	"github.com/clew-crawler/clew/internal/testsite"
 )
 
-// agentPrefix stands before the number of the run in a child's User-Agent.
+// agentPrefix stands before the number of the run in a child's User-Agent, behind
+// which a session that is not the default one has its name.
 const agentPrefix = "crash/"
 
 // A hit is one request that the site served, robots.txt apart.
 type hit struct {
-	run    int
-	path   string    // as sent
-	status int       // 0 if the answer was broken off
-	at     time.Time // when it was answered
+	run     int
+	session string
+	method  string
+	base    string // of the host that was asked
+	path    string // as sent
+	kind    string // Content-Type of the body
+	body    string
+	status  int       // 0 if the answer was broken off
+	settled bool      // there is no reason to ask again
+	at      time.Time // when it was answered
 }
 
 // A web serves a site and keeps a log that outlives its visitors.
 type web struct {
-	site *testsite.Site
-	base string
+	site  *testsite.Site
+	pages http.Handler // the site, or what stands before it
+	bases []string     // one for each host; all of them serve the same
+	base  string       // the first
 
 	mu    sync.Mutex
 	log   []hit
@@ -36,28 +47,63 @@ type web struct {
 
 func startWeb(t *testing.T, cfg testsite.Config) *web {
 	t.Helper()
-	w := &web{site: testsite.New(cfg)}
-	server := httptest.NewServer(w)
-	t.Cleanup(server.Close)
-	w.base = server.URL
+	site := testsite.New(cfg)
+	return serveWeb(t, site, site, 1)
+}
+
+func serveWeb(tb testing.TB, site *testsite.Site, pages http.Handler, hosts int) *web {
+	tb.Helper()
+	w := &web{site: site, pages: pages}
+	for range hosts {
+		server := httptest.NewServer(w)
+		tb.Cleanup(server.Close)
+		w.bases = append(w.bases, server.URL)
+	}
+	w.base = w.bases[0]
 	return w
 }
 
 // ServeHTTP implements [http.Handler].
 func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	run, _ := strconv.Atoi(strings.TrimPrefix(r.UserAgent(), agentPrefix)) // 0 for strangers
+	number, session, _ := strings.Cut(strings.TrimPrefix(r.UserAgent(), agentPrefix), "/")
+	run, _ := strconv.Atoi(number) // 0 for strangers
+	h := hit{
+		run: run, session: session, method: r.Method, base: "http://" + r.Host, path: r.URL.RequestURI(),
+		kind: r.Header.Get("Content-Type"),
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), r.Body}
+	h.body = string(body)
 	rec := &statusWriter{ResponseWriter: rw}
 	whole := false
 	defer func() {
-		if !whole {
-			rec.status = 0 // broken off
+		if h.status = rec.status; !whole || err != nil {
+			h.status = 0 // broken off
 		}
 		if r.URL.Path != "/robots.txt" {
-			w.note(hit{run, r.URL.RequestURI(), rec.status, time.Now()})
+			h.at, h.settled = time.Now(), isFinal(h.status) && !asksAgain(rec.Header())
+			w.note(h)
 		}
 	}()
-	w.site.ServeHTTP(rec, r)
+	w.pages.ServeHTTP(rec, r)
 	whole = true
+}
+
+// isFinal reports whether an answer of the site settles a request.
+func isFinal(status int) bool {
+	switch status {
+	case 200, 301, 302, 303, 307, 404, 410:
+		return true
+	}
+	return false
+}
+
+// asksAgain reports whether an answer will have its request sent again.
+func asksAgain(h http.Header) bool {
+	return h.Get(notYetHeader) != "" || strings.HasPrefix(h.Get("Location"), "/login?")
 }
 
 func (w *web) note(h hit) {
@@ -92,7 +138,12 @@ func (w *web) hits() []hit {
 
 // reset makes the site a new one for the next crawl.
 func (w *web) reset() {
-	w.site.Reset()
+	if w.site != nil {
+		w.site.Reset()
+	}
+	if r, ok := w.pages.(interface{ Reset() }); ok {
+		r.Reset()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = nil
