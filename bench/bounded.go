@@ -52,12 +52,12 @@ func bounded(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	if err := row("whole, first page to last", "whole", job{Dir: whole, Pages: cfg.whole}); err != nil {
 		return err
 	}
-	for _, size := range cfg.sizes {
-		dir, remove, err := copied(ctx, cfg, size)
+	for _, l := range cfg.loads {
+		dir, remove, err := copied(ctx, cfg, l)
 		if err != nil {
 			return err
 		}
-		err = row(strconv.FormatUint(size, 10)+" pending", "crawl", job{Dir: dir, Size: size, Duration: cfg.duration})
+		err = row(strconv.FormatUint(l.Pending, 10)+" pending", "crawl", job{Dir: dir, Load: l, Duration: cfg.duration})
 		if err := errors.Join(err, remove()); err != nil {
 			return err
 		}

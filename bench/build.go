@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clew-crawler/clew/bench/site"
@@ -24,9 +26,38 @@ const (
 // hotPages is how many pages the menus of the site lead to.
 const hotPages = 20_000
 
-// bigSite is the site of a frontier with so many pending requests: pages below
-// size are pending, pages below twice that are known.
-func bigSite(size uint64) site.Site { return site.Site{Seen: 2 * size, Hot: hotPages, Hosts: hosts} }
+// A load is what a large frontier holds.
+type load struct{ Pending, Known uint64 }
+
+// parseLoad reads the number of pending requests, and that of known ones behind a
+// slash; twice as many are known if it is missing.
+func parseLoad(s string) (l load, err error) {
+	pending, known, both := strings.Cut(s, "/")
+	if l.Pending, err = strconv.ParseUint(pending, 10, 64); err != nil {
+		return load{}, err
+	}
+	if !both {
+		l.Known = 2 * l.Pending
+		return l, nil
+	}
+	if l.Known, err = strconv.ParseUint(known, 10, 64); err == nil && l.Known < l.Pending {
+		err = fmt.Errorf("%d pending requests cannot be more than the %d known ones", l.Pending, l.Known)
+	}
+	return l, err
+}
+
+// name is that of the crawl directory with this load.
+func (l load) name() string {
+	name := fmt.Sprintf("pending-%d", l.Pending)
+	if l.Known != 2*l.Pending {
+		name += fmt.Sprintf("-known-%d", l.Known)
+	}
+	return name
+}
+
+// site is where its pages lead: those below Pending are pending, those below Known
+// are known.
+func (l load) site() site.Site { return site.Site{Seen: l.Known, Hot: hotPages, Hosts: hosts} }
 
 // task is the request of a page as a crawl stores it.
 func task(s site.Site, page uint64) (frontier.Task, error) {
@@ -47,9 +78,9 @@ func fingerprint(url string) (frontier.Fingerprint, error) {
 	return frontier.Fingerprint(fp), err
 }
 
-// built returns the crawl directory of a size, which is built if need be.
-func built(ctx context.Context, cfg *config, size uint64) (string, error) {
-	dir := filepath.Join(cfg.dir, fmt.Sprintf("pending-%d", size))
+// built returns the crawl directory of a load, which is built if need be.
+func built(ctx context.Context, cfg *config, l load) (string, error) {
+	dir := filepath.Join(cfg.dir, l.name())
 	if _, err := os.Stat(filepath.Join(dir, builtName)); err == nil { //nolint:gosec // below the folder that the user named
 		return dir, nil
 	}
@@ -57,23 +88,23 @@ func built(ctx context.Context, cfg *config, size uint64) (string, error) {
 		return "", err
 	}
 	var took time.Duration
-	if err := ask(ctx, "build", job{Dir: dir, Size: size}, &took); err != nil {
+	if err := ask(ctx, "build", job{Dir: dir, Load: l}, &took); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(os.Stderr, "built %d pending and %d known requests in %v\n", size, 2*size, took.Round(time.Second))
+	fmt.Fprintf(os.Stderr, "built %d pending and %d known requests in %v\n", l.Pending, l.Known, took.Round(time.Second))
 	return dir, nil
 }
 
 // copied returns a copy of a crawl directory that was built, so that what is
 // measured does not change what is measured next.
-func copied(ctx context.Context, cfg *config, size uint64) (dir string, remove func() error, err error) {
-	from, err := built(ctx, cfg, size)
+func copied(ctx context.Context, cfg *config, l load) (dir string, remove func() error, err error) {
+	from, err := built(ctx, cfg, l)
 	if err != nil {
 		return "", nil, err
 	}
 	dir = from + "-copy"
 	remove = func() error { return os.RemoveAll(dir) } //nolint:gosec // likewise
-	if err := errors.Join(remove(), os.CopyFS(dir, os.DirFS(from))); err != nil {
+	if err := errors.Join(remove(), link(from, dir)); err != nil {
 		return "", nil, errors.Join(fmt.Errorf("copy %s: %w", from, err), remove())
 	}
 	return dir, remove, nil
@@ -96,7 +127,7 @@ func build(ctx context.Context, j *job, answer func(any) error) (err error) {
 	if err := dir.SetIdentity(id); err != nil {
 		return err
 	}
-	if err := fill(ctx, store, j.Size); err != nil {
+	if err := fill(ctx, store, j.Load); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(j.Dir, builtName), nil, 0o600); err != nil {
@@ -105,34 +136,38 @@ func build(ctx context.Context, j *job, answer func(any) error) (err error) {
 	return answer(time.Since(begin))
 }
 
-// fill admits the pending requests; the marks make as many others known.
-func fill(ctx context.Context, store frontier.Store, size uint64) error {
-	f, err := frontier.Open(ctx, store, frontier.Options{SeenBytes: 2 << 30})
+// fill admits the pending requests, and makes the others known that are to be.
+func fill(ctx context.Context, store frontier.Store, l load) error {
+	f, err := frontier.Open(ctx, store, frontier.Options{SeenBytes: max(2<<30, int64(l.Known)*200)})
 	if err != nil {
 		return err
 	}
 	committing := make(chan error, 1)
 	go func() { committing <- f.Run(ctx) }()
-	err = admitAll(ctx, f, size)
+	err = admitAll(ctx, f, l)
 	return errors.Join(err, f.Close(false), <-committing)
 }
 
-func admitAll(ctx context.Context, f *frontier.Frontier, size uint64) error {
+func admitAll(ctx context.Context, f *frontier.Frontier, l load) error {
 	const chunk = 1000
-	s := bigSite(size)
+	s := l.site()
 	o := &frontier.Outcome{State: frontier.Done}
-	for page := range size {
+	for page := range l.Pending {
 		t, err := task(s, page)
 		if err != nil {
 			return err
 		}
-		if t.Mark, err = fingerprint(s.URL(size + page)); err != nil {
-			return err
+		for other := page + l.Pending; other < l.Known; other += l.Pending {
+			fp, err := fingerprint(s.URL(other))
+			if err != nil {
+				return err
+			}
+			t.Former = append(t.Former, fp) // what was asked about is known from then on
 		}
-		if o.Links = append(o.Links, t); len(o.Links) < chunk && page+1 < size {
+		if o.Links = append(o.Links, t); len(o.Links) < chunk && page+1 < l.Pending {
 			continue
 		}
-		o.Seeds, o.Seeded = int64(len(o.Links)), page+1 == size
+		o.Seeds, o.Seeded = int64(len(o.Links)), page+1 == l.Pending
 		if err := f.Admit(ctx, o); err != nil {
 			return err
 		}

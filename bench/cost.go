@@ -24,9 +24,9 @@ func cost(ctx context.Context, cfg *config, out io.Writer) error {
 		"Fresh process, default options, %d hosts, no network; median (least to greatest) of %d rounds.\n\n", hosts, cfg.rounds)
 	fmt.Fprintln(out, "| pending | known | first fetch after a pause, ms | after kill -9, ms | resident, MB | at most, MB | pages/s |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- |")
-	for _, size := range cfg.sizes {
+	for _, l := range cfg.loads {
 		for _, mode := range []string{"", "anywhere"} {
-			if err := costOf(ctx, cfg, size, mode, out); err != nil {
+			if err := costOf(ctx, cfg, l, mode, out); err != nil {
 				return err
 			}
 		}
@@ -36,13 +36,13 @@ func cost(ctx context.Context, cfg *config, out io.Writer) error {
 
 // costOf measures one size; with the mode "anywhere" no known page is linked to
 // more often than others, which is the worst case for remembering them.
-func costOf(ctx context.Context, cfg *config, size uint64, mode string, out io.Writer) (err error) {
-	dir, remove, err := copied(ctx, cfg, size)
+func costOf(ctx context.Context, cfg *config, l load, mode string, out io.Writer) (err error) {
+	dir, remove, err := copied(ctx, cfg, l)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	j := job{Dir: dir, Size: size, Duration: cfg.duration, Mode: mode}
+	j := job{Dir: dir, Load: l, Duration: cfg.duration, Mode: mode}
 	var clean, killed, resident, peak, rate []float64
 	for range cfg.rounds {
 		// Ends with a pause, whatever was before.
@@ -52,7 +52,7 @@ func costOf(ctx context.Context, cfg *config, size uint64, mode string, out io.W
 		}
 		resident, peak, rate = append(resident, r.Resident), append(peak, r.Peak), append(rate, r.Rate)
 		// Starts after that pause, and is killed at full speed.
-		first, err := crawlAndKill(ctx, j)
+		first, err := crawlAndKill(ctx, "crawl", j)
 		if err != nil {
 			return err
 		}
@@ -65,22 +65,22 @@ func costOf(ctx context.Context, cfg *config, size uint64, mode string, out io.W
 		}
 		killed = append(killed, r.First)
 	}
-	name := strconv.FormatUint(size, 10)
+	name := strconv.FormatUint(l.Pending, 10)
 	if mode != "" {
 		name += ", " + mode
 	}
-	_, err = fmt.Fprintf(out, "| %s | %d | %s | %s | %s | %s | %s |\n", name, 2*size,
+	_, err = fmt.Fprintf(out, "| %s | %d | %s | %s | %s | %s | %s |\n", name, l.Known,
 		spreadOf(clean).whole(), spreadOf(killed).whole(),
 		spreadOf(resident).whole(), spreadOf(peak).whole(), spreadOf(rate).whole())
 	return err
 }
 
-// crawlAndKill kills a crawl in the middle and returns when its first fetch began, in ms.
-func crawlAndKill(ctx context.Context, j job) (first float64, err error) {
+// crawlAndKill kills a process in a role in the middle and returns when its first fetch began, in ms.
+func crawlAndKill(ctx context.Context, role string, j job) (first float64, err error) {
 	long := j
 	long.Duration = time.Hour
 	long.Announce = true
-	c, err := spawn(ctx, "crawl", long)
+	c, err := spawn(ctx, role, long)
 	if err != nil {
 		return 0, err
 	}
@@ -112,7 +112,7 @@ func crawlRole(ctx context.Context, j *job, answer func(any) error) error {
 	var once sync.Once
 	var first time.Duration
 	fetching := make(chan struct{})
-	pages := bigSite(j.Size)
+	pages := j.Load.site()
 	if j.Mode == "anywhere" {
 		pages.Hot = 0
 	}

@@ -22,35 +22,35 @@ func latency(ctx context.Context, cfg *config, out io.Writer) error {
 		site.Links, site.Fresh, hosts, cfg.rounds)
 	fmt.Fprintln(out, "| pending | slots × page time | pages/s | Next p50, ms | p99.9, ms | most, ms | Admit p50, ms | p99.9, ms |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- |")
-	for _, size := range cfg.sizes {
-		if err := latencyOf(ctx, cfg, size, out); err != nil {
+	for _, l := range cfg.loads {
+		if err := latencyOf(ctx, cfg, l, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func latencyOf(ctx context.Context, cfg *config, size uint64, out io.Writer) (err error) {
-	dir, remove, err := copied(ctx, cfg, size)
+func latencyOf(ctx context.Context, cfg *config, l load, out io.Writer) (err error) {
+	dir, remove, err := copied(ctx, cfg, l)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	for _, load := range []struct {
+	for _, pace := range []struct {
 		workers int
 		latency time.Duration
 	}{{16, 20 * time.Millisecond}, {64, 20 * time.Millisecond}, {16, 0}} {
 		var worst leases
 		for range cfg.rounds {
 			var r leases
-			j := job{Dir: dir, Size: size, Duration: cfg.duration, Workers: load.workers, Latency: load.latency}
+			j := job{Dir: dir, Load: l, Duration: cfg.duration, Workers: pace.workers, Latency: pace.latency}
 			if err := ask(ctx, "leases", j, &r); err != nil {
 				return err
 			}
 			worst.take(&r)
 		}
 		fmt.Fprintf(out, "| %d | %d × %v | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f |\n",
-			size, load.workers, load.latency, worst.Rate, worst.Next50, worst.Next999, worst.NextMax, worst.Admit50, worst.Admit999)
+			l.Pending, pace.workers, pace.latency, worst.Rate, worst.Next50, worst.Next999, worst.NextMax, worst.Admit50, worst.Admit999)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func playEngine(ctx context.Context, f *frontier.Frontier, j *job) (*leases, err
 	errs := make([]error, j.Workers)
 	begin := time.Now()
 	for i := range workers {
-		workers[i] = worker{frontier: f, site: bigSite(j.Size), pause: j.Latency, mu: &asking}
+		workers[i] = worker{frontier: f, site: j.Load.site(), pause: j.Latency, mu: &asking}
 		wait.Go(func() { errs[i] = workers[i].run(ctx) })
 	}
 	wait.Wait()

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,7 +19,7 @@ import (
 type config struct {
 	only     string
 	dir      string
-	sizes    []uint64
+	loads    []load
 	rounds   int
 	duration time.Duration
 	pages    int64
@@ -55,7 +54,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *config, io.Writer) error
-	}{{"cost", cost}, {"memory", bounded}, {"latency", latency}, {"throughput", throughput}} {
+	}{{"cost", cost}, {"memory", bounded}, {"latency", latency}, {"throughput", throughput}, {"scale", scale}} {
 		if cfg.only != "" && cfg.only != part.name {
 			continue
 		}
@@ -70,9 +69,9 @@ func parse(args []string) (*config, error) {
 	cfg := &config{}
 	var sizes string
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.StringVar(&cfg.only, "only", "", "measure only cost, memory, latency or throughput")
+	fs.StringVar(&cfg.only, "only", "", "measure only cost, memory, latency, throughput or scale")
 	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
-	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas")
+	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas; behind a slash how many are known, else twice as many")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
 	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")
 	fs.Int64Var(&cfg.pages, "pages", 40_000, "pages of a crawl of the throughput part")
@@ -82,24 +81,24 @@ func parse(args []string) (*config, error) {
 		return nil, err
 	}
 	for s := range strings.SplitSeq(sizes, ",") {
-		n, err := strconv.ParseUint(s, 10, 64)
+		l, err := parseLoad(s)
 		if err != nil {
 			return nil, fmt.Errorf("-sizes: %w", err)
 		}
-		cfg.sizes = append(cfg.sizes, n)
+		cfg.loads = append(cfg.loads, l)
 	}
 	switch cfg.only {
-	case "", "cost", "memory", "latency", "throughput":
+	case "", "cost", "memory", "latency", "throughput", "scale":
 		return cfg, nil
 	}
-	return nil, fmt.Errorf("-only: %q is none of cost, memory, latency and throughput", cfg.only)
+	return nil, fmt.Errorf("-only: %q is none of cost, memory, latency, throughput and scale", cfg.only)
 }
 
 // A job tells a process in a role what to do.
 type job struct {
 	Began    time.Time // when the process was asked for
 	Dir      string
-	Size     uint64
+	Load     load
 	Duration time.Duration
 	URL      string
 	Mode     string
@@ -115,7 +114,7 @@ type job struct {
 // role that goes on after it has answered ends with its standard input.
 func roles() map[string]func(context.Context, *job, func(any) error) error {
 	return map[string]func(context.Context, *job, func(any) error) error{
-		"build": build, "crawl": crawlRole, "whole": wholeRole, "leases": leasesRole, "serve": serveRole, "fetch": fetchRole,
+		"build": build, "crawl": crawlRole, "whole": wholeRole, "leases": leasesRole, "scale": scaleRole, "serve": serveRole, "fetch": fetchRole,
 	}
 }
 

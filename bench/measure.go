@@ -43,6 +43,17 @@ func processor() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
 }
 
+// threadProcessor is the time that this thread has computed. The goroutine has to be
+// locked to it for two readings to be compared.
+func threadProcessor() (time.Duration, error) {
+	const thread = 1 // RUSAGE_THREAD
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		return 0, fmt.Errorf("read processor time: %w", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+}
+
 // quantile returns the value below which a share of sorted ones lie.
 func quantile[T any](sorted []T, share float64) T {
 	var none T
@@ -65,5 +76,7 @@ func spreadOf(values []float64) spread {
 
 // whole prints a spread of numbers that are large enough to be whole.
 func (s spread) whole() string { return fmt.Sprintf("%.0f (%.0f to %.0f)", s.median, s.low, s.high) }
+
+func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

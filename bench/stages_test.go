@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,24 +27,24 @@ var (
 )
 
 // eachSize runs a benchmark on a store of each size. At 0 nothing is known.
-func eachSize(b *testing.B, bench func(b *testing.B, store *pebblestore.Store, size uint64)) {
+func eachSize(b *testing.B, bench func(b *testing.B, store *pebblestore.Store, l load)) {
 	b.Helper()
 	for s := range strings.SplitSeq(*sizesFlag, ",") {
-		size, err := strconv.ParseUint(s, 10, 64)
+		l, err := parseLoad(s)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run("pending="+s, func(b *testing.B) {
-			store := openSize(b, size)
-			bench(b, store, size)
+			store := openSize(b, l)
+			bench(b, store, l)
 		})
 	}
 }
 
 // openSize opens the frontier of a size until the benchmark ends.
-func openSize(b *testing.B, size uint64) *pebblestore.Store {
+func openSize(b *testing.B, l load) *pebblestore.Store {
 	b.Helper()
-	path := filepath.Join(*dirFlag, fmt.Sprintf("stages-%d", size))
+	path := filepath.Join(*dirFlag, "stages-"+l.name())
 	if *dirFlag == "" {
 		path = b.TempDir()
 	}
@@ -64,7 +63,7 @@ func openSize(b *testing.B, size uint64) *pebblestore.Store {
 	})
 	books, err := store.Load(b.Context())
 	if err == nil && books.Run == 0 {
-		err = fill(b.Context(), store, max(size, 1))
+		err = fill(b.Context(), store, load{max(l.Pending, 1), max(l.Known, 2)})
 	}
 	if err != nil {
 		b.Fatal(err)
@@ -92,10 +91,10 @@ func openFrontier(b *testing.B, store frontier.Store) *frontier.Frontier {
 // BenchmarkPage leases, admits and commits one page of 40 links, 5 of them new,
 // and 10 items: all that the frontier and its store do for a page.
 func BenchmarkPage(b *testing.B) {
-	eachSize(b, func(b *testing.B, store *pebblestore.Store, size uint64) {
+	eachSize(b, func(b *testing.B, store *pebblestore.Store, l load) {
 		b.Helper()
 		f := openFrontier(b, store)
-		w := worker{frontier: f, site: bigSite(size)}
+		w := worker{frontier: f, site: l.site()}
 		b.ReportAllocs()
 		for b.Loop() {
 			lease, _, ok := f.Next(b.Context())
@@ -120,7 +119,7 @@ func BenchmarkPage(b *testing.B) {
 
 // BenchmarkLease leases tasks from a long queue and gives them back.
 func BenchmarkLease(b *testing.B) {
-	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ uint64) {
+	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ load) {
 		b.Helper()
 		f := openFrontier(b, store)
 		b.ReportAllocs()
@@ -138,22 +137,22 @@ func BenchmarkLease(b *testing.B) {
 
 // BenchmarkSeen asks the store for the 40 links of a page, known and unknown ones.
 func BenchmarkSeen(b *testing.B) {
-	eachSize(b, func(b *testing.B, store *pebblestore.Store, size uint64) {
+	eachSize(b, func(b *testing.B, store *pebblestore.Store, l load) {
 		b.Helper()
 		for _, known := range []bool{true, false} {
 			b.Run(fmt.Sprintf("known=%v", known), func(b *testing.B) {
-				if known && size == 0 {
+				if known && l.Known == 0 {
 					b.Skip("nothing is known")
 				}
-				random := rand.New(rand.NewPCG(1, size))
-				s, fps, answers := bigSite(size), make([]frontier.Fingerprint, site.Links), make([]bool, site.Links)
+				random := rand.New(rand.NewPCG(1, l.Pending))
+				s, fps, answers := l.site(), make([]frontier.Fingerprint, site.Links), make([]bool, site.Links)
 				b.ReportAllocs()
 				for b.Loop() {
 					b.StopTimer()
 					for i := range fps {
 						page := random.Uint64()
 						if known {
-							page %= size
+							page %= l.Known
 						}
 						fp, err := fingerprint(s.URL(page))
 						if err != nil {
@@ -180,12 +179,12 @@ func BenchmarkSeen(b *testing.B) {
 func BenchmarkCommit(b *testing.B) {
 	for _, pages := range []int{1, 64, 1024} {
 		b.Run(fmt.Sprintf("pages=%d", pages), func(b *testing.B) {
-			store := openSize(b, 0)
+			store := openSize(b, load{})
 			books, err := store.Load(b.Context())
 			if err != nil {
 				b.Fatal(err)
 			}
-			s := bigSite(1)
+			s := load{1, 2}.site()
 			line := []byte(strings.Repeat("x", 200) + "\n")
 			b.ReportAllocs()
 			for b.Loop() {
@@ -214,7 +213,7 @@ func BenchmarkCommit(b *testing.B) {
 
 // BenchmarkResume opens a frontier after a pause and takes the first lease.
 func BenchmarkResume(b *testing.B) {
-	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ uint64) {
+	eachSize(b, func(b *testing.B, store *pebblestore.Store, _ load) {
 		b.Helper()
 		for b.Loop() {
 			f, err := frontier.Open(b.Context(), store, frontier.Options{})

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/gocolly/colly/v2"
 	"github.com/gocolly/colly/v2/queue"
@@ -58,6 +59,7 @@ func crawl(start, folder string) (err error) {
 		return err
 	}
 	c := colly.NewCollector()
+	var failed atomic.Pointer[error] // an output that is not whole is no finished crawl
 	complain := func(what string, err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "error:", what+":", err)
@@ -73,8 +75,11 @@ func crawl(start, folder string) (err error) {
 			complain("encode item", err)
 			lines = append(append(lines, line...), '\n')
 		})
-		_, err := file.Write(lines) // one write appends whole pages, from whatever worker
-		complain("write items", err)
+		// One write appends a whole page, from whatever worker.
+		if _, err := file.Write(lines); err != nil {
+			failed.CompareAndSwap(nil, &err)
+			pages.Stop()
+		}
 		page.ForEach("ul a[href]", func(_ int, link *colly.HTMLElement) {
 			if to, ok := inside(site, page.Request.URL, link.Attr("href")); ok {
 				complain("queue link", pages.AddURL(to))
@@ -87,7 +92,14 @@ func crawl(start, folder string) (err error) {
 	if err := pages.AddURL(start); err != nil {
 		return err
 	}
-	return pages.Run(c)
+	if err := pages.Run(c); err != nil {
+		return err
+	}
+	c.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // inside resolves a link and spells it in one way; false if it leaves the site.

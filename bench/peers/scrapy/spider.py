@@ -6,8 +6,9 @@ What the documentation recommends for crawls that are to be resumed: a JOBDIR,
 and a JSON Lines feed that is appended to. Two choices in Scrapy's favour:
 the start request is filtered like any other, so that a resumed crawl does not
 fetch the front page again and yield its items twice; and there is neither delay
-nor throttle. SETTING=VALUE is how the SQLite queues are switched on, which the
-same documentation describes as the ones for stops that are not clean.
+nor throttle. The documentation promises a resume after a clean stop only; a
+setting switches on the SQLite queues, which an unclean one is said not to
+corrupt.
 """
 
 import sys

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/clew-crawler/clew/bench/site"
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/store/pebblestore"
+)
+
+// scaleLimit is the memory that the frontiers of the scale part are held to, the
+// kernel's cache of their files included.
+const scaleLimit = 512 << 20
+
+// scale measures what the frontier alone costs for a page as it gets larger, and how
+// soon it gives its first lease.
+func scale(ctx context.Context, cfg *config, out io.Writer) (err error) {
+	group, err := newControlGroup(scaleLimit)
+	how := fmt.Sprintf("a control group of %d MB", scaleLimit>>20)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: the kernel cannot hold frontiers to a limit here:", err)
+		how = "no control group"
+	} else {
+		defer func() { err = errors.Join(err, os.Remove(group)) }()
+	}
+	fmt.Fprintf(out, "\n## Scale of the frontier\n\nThe frontier alone: look up %d links, queue %d, lease, commit with %d items; %d hosts, %s. "+
+		"Processor time of the process in the second half of a run, without what makes the pages; median (least to greatest) of %d rounds.\n\n",
+		site.Links, site.Fresh, site.Items, hosts, how, cfg.rounds)
+	fmt.Fprintln(out, "| pending | known | processor µs/page | of it lookups in the store | lookups/page: known, new | pages/s | "+
+		"first lease after a pause, ms | after kill -9, ms | resident at most, MB | disk bytes per known |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	for _, l := range cfg.loads {
+		for _, mode := range []string{"", "anywhere"} {
+			if err := scaleOf(ctx, cfg, l, mode, group, out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out io.Writer) (err error) {
+	dir, remove, err := copied(ctx, cfg, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	disk, err := sizeOf(dir)
+	if err != nil {
+		return err
+	}
+	j := job{Dir: dir, Load: l, Duration: cfg.duration, Mode: mode, Limit: group, Profile: cfg.profile}
+	limit := fmt.Sprintf("GOMEMLIMIT=%d", scaleLimit/4*3)
+	var processor, lookups, known, fresh, rate, clean, killed, peak []float64
+	for range cfg.rounds {
+		var r scaled
+		if err := ask(ctx, "scale", j, &r, limit); err != nil {
+			return err
+		}
+		processor, lookups, rate = append(processor, r.Processor), append(lookups, r.Lookups), append(rate, r.Rate)
+		known, fresh, peak = append(known, r.Known), append(fresh, r.Fresh), append(peak, r.Peak)
+		first, err := crawlAndKill(ctx, "scale", j)
+		if err != nil {
+			return err
+		}
+		clean = append(clean, first)
+		short := j
+		short.Duration = time.Millisecond
+		if err := ask(ctx, "scale", short, &r, limit); err != nil {
+			return err
+		}
+		killed = append(killed, r.First)
+	}
+	name := fmt.Sprint(l.Pending)
+	if mode != "" {
+		name += ", " + mode
+	}
+	_, err = fmt.Fprintf(out, "| %s | %d | %s | %s | %.1f, %.1f | %s | %s | %s | %s | %.0f |\n", name, l.Known,
+		spreadOf(processor).whole(), spreadOf(lookups).whole(), spreadOf(known).median, spreadOf(fresh).median,
+		spreadOf(rate).whole(), spreadOf(clean).whole(), spreadOf(killed).whole(), spreadOf(peak).whole(),
+		float64(disk)/float64(l.Known))
+	return err
+}
+
+// sizeOf is the size of all files below a folder.
+func sizeOf(dir string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
+}
+
+// link copies a crawl directory. The tables of its frontier, which are never written
+// to again, are linked.
+func link(from, to string) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rest)
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case strings.HasSuffix(name, ".sst"):
+			return os.Link(name, target)
+		}
+		data, err := os.ReadFile(name) //nolint:gosec // below the folder that the user named
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o600)
+	})
+}
+
+// scaled is what a process in the role "scale" reports.
+type scaled struct {
+	First              float64 // ms from the start of the process to the first lease
+	Processor, Lookups float64 // µs/page
+	Known, Fresh       float64 // fingerprints that the store was asked for, by its answer, for each page
+	Rate, Peak         float64 // pages/s, MB
+}
+
+// A countingStore notes what it is asked about, and the time that takes.
+type countingStore struct {
+	frontier.Store
+
+	mu           sync.Mutex
+	known, fresh int64
+	took         time.Duration
+}
+
+func (s *countingStore) Seen(ctx context.Context, fps []frontier.Fingerprint, known []bool) error {
+	begin, err := threadProcessor()
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Seen(ctx, fps, known); err != nil {
+		return err
+	}
+	end, err := threadProcessor()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, is := range known {
+		if is {
+			s.known++
+		} else {
+			s.fresh++
+		}
+	}
+	s.took += end - begin
+	return err
+}
+
+func (s *countingStore) counts() (known, fresh int64, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known, s.fresh, s.took
+}
+
+// scaleRole runs the frontier of a crawl directory without a crawl.
+func scaleRole(ctx context.Context, j *job, answer func(any) error) (err error) {
+	dir, err := pebblestore.OpenDirectory(j.Dir, spiderName)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	store, err := dir.Store(pebblestore.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	counting := &countingStore{Store: store}
+	f, err := frontier.Open(ctx, counting, frontier.Options{Interval: 100 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	stop, err := profile(j.Profile)
+	if err != nil {
+		return err
+	}
+	committing := make(chan error, 1)
+	go func() { committing <- f.Run(ctx) }()
+	report, err := workAlone(ctx, f, counting, j, answer)
+	if err := errors.Join(err, f.Close(false), <-committing, stop()); err != nil {
+		return err
+	}
+	return answer(report)
+}
+
+// A reading is what has been used up to a moment.
+type reading struct {
+	at               time.Time
+	pages            int64
+	processor, aside time.Duration // aside is what made the pages
+	known, fresh     int64
+	lookups          time.Duration
+}
+
+// workAlone takes pages one after the other, and measures the second half.
+func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, j *job, answer func(any) error) (*scaled, error) {
+	runtime.LockOSThread() // its processor time is told apart
+	defer runtime.UnlockOSThread()
+	w := worker{frontier: f, site: j.Load.site(), mu: new(sync.Mutex)}
+	if j.Mode == "anywhere" {
+		w.site.Hot = 0
+	}
+	var r scaled
+	var pages int64
+	var aside time.Duration
+	read := func() (reading, error) {
+		used, err := processor()
+		known, fresh, lookups := store.counts()
+		return reading{time.Now(), pages, used, aside, known, fresh, lookups}, err
+	}
+	var half reading
+	begin := time.Now()
+	for time.Since(begin) < j.Duration && ctx.Err() == nil {
+		lease, err := w.lease(ctx)
+		if err != nil || lease == nil {
+			return nil, err
+		}
+		if pages == 0 {
+			r.First = milliseconds(time.Since(j.Began))
+			if j.Announce {
+				_ = answer(r.First) // a driver that is gone needs no answer
+			}
+		}
+		spent, err := w.page(ctx, lease)
+		if err != nil {
+			return nil, err
+		}
+		pages, aside = pages+1, aside+spent
+		if half.pages == 0 && time.Since(begin) >= j.Duration/2 {
+			if half, err = read(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	end, err := read()
+	if err != nil {
+		return nil, err
+	}
+	if n := float64(end.pages - half.pages); n > 0 {
+		r.Processor = microseconds(end.processor-half.processor-(end.aside-half.aside)) / n
+		r.Lookups = microseconds(end.lookups-half.lookups) / n
+		r.Known, r.Fresh = float64(end.known-half.known)/n, float64(end.fresh-half.fresh)/n
+		r.Rate = n / end.at.Sub(half.at).Seconds()
+	}
+	_, r.Peak, err = memory()
+	return &r, err
+}
+
+// page makes a page's outcome and admits it as an engine does. aside is what the
+// making took of this thread's time.
+func (w *worker) page(ctx context.Context, lease *frontier.Lease) (aside time.Duration, err error) {
+	begin, err := threadProcessor()
+	if err != nil {
+		return 0, err
+	}
+	o, err := w.outcome(lease)
+	if err != nil {
+		return 0, err
+	}
+	end, err := threadProcessor()
+	if err != nil {
+		return 0, err
+	}
+	w.frontier.Recall(ctx, o.Links)
+	return end - begin, w.frontier.Admit(ctx, o)
+}
