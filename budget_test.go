@@ -16,7 +16,7 @@ import (
 
 // Budgets that no linter holds. Raising one is a change to be reviewed.
 const (
-	maxRootNames    = 90  // exported names in the root package, methods included
+	maxRootNames    = 95  // exported names in the root package, methods included
 	maxStoreVerbs   = 10  // methods of frontier.Store
 	maxFileLines    = 600 // of any Go file that is no test
 	maxMainLines    = 20  // of the command

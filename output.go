@@ -160,6 +160,10 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		o.found.bad++
 		return
 	}
+	if len(opts) == 0 {
+		o.request(&Request{URL: u, Session: o.page.Request.Session, resolved: true}) // never leaves the stack
+		return
+	}
 	r := &Request{URL: u, Session: o.page.Request.Session, resolved: true}
 	for _, opt := range opts {
 		opt(r)
@@ -189,6 +193,9 @@ func (o *Output) request(r *Request) {
 	case !o.spider.allows(t.Host):
 		o.found.offsite++
 	default:
+		if o.links == nil {
+			o.links = make([]frontier.Task, 0, 16)
+		}
 		o.links = append(o.links, t)
 		o.grow(len(t.Payload))
 	}

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 
@@ -89,6 +91,35 @@ type stored struct {
 	Plain   bool                       `json:"g,omitempty"` // the chain began with an ordinary filtered GET
 }
 
+// payload encodes the request. Most have nothing but URL, depth and referer: that is
+// written here, since a page has dozens of them and reflection is slow.
+func (st *stored) payload() ([]byte, error) {
+	plain := st.Method == "" && st.Proxy == "" && st.Timeout == 0 && !st.Plain &&
+		st.Header == nil && st.Body == nil && st.Cookies == nil && st.Meta == nil && st.Chain == nil
+	if !plain || !isLiteral(st.URL) || !isLiteral(st.Referer) {
+		return json.Marshal(*st) // a copy: the others need not leave the stack
+	}
+	b := make([]byte, 0, len(`{"u":"","d":,"r":""}`)+len(st.URL)+len(st.Referer)+len("1000000"))
+	b = append(append(append(b, `{"u":"`...), st.URL...), '"')
+	if st.Depth != 0 {
+		b = strconv.AppendInt(append(b, `,"d":`...), int64(st.Depth), 10)
+	}
+	if st.Referer != "" {
+		b = append(append(append(b, `,"r":"`...), st.Referer...), '"')
+	}
+	return append(b, '}'), nil
+}
+
+// isLiteral reports whether a string stands in JSON as it is.
+func isLiteral(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // origin says where a request was found.
 type origin struct {
 	depth   int
@@ -116,7 +147,7 @@ func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
 	}
 	t.Handler, t.Session = r.Handler, r.Session
 	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
-	err = s.seal(&t, st)
+	err = s.seal(&t, &st)
 	return t, err
 }
 
@@ -135,9 +166,9 @@ func (s *Spider) seal(t *frontier.Task, st *stored) error {
 	}
 	t.Host, t.Fingerprint = host, fp
 	if len(s.Handlers) > 0 {
-		t.Mark = handlerMark(t.Fingerprint, t.Handler)
+		t.Mark = handlerMark(t.Fingerprint, s.present(t.Handler))
 	}
-	t.Payload, err = json.Marshal(st)
+	t.Payload, err = st.payload()
 	if err != nil {
 		return fmt.Errorf("request %s: encode: %w", st.URL, err)
 	}
@@ -152,26 +183,25 @@ func handlerMark(fp frontier.Fingerprint, handler string) frontier.Fingerprint {
 }
 
 // store brings a request into its stored form.
-func (r *Request) store() (*stored, error) {
+func (r *Request) store() (st stored, err error) {
 	u := r.URL
 	if len(r.Params) > 0 {
 		u = addParams(u, r.Params)
 	}
 	if !r.resolved || len(r.Params) > 0 {
-		var err error
 		if u, err = links.Resolve(u, u); err != nil {
-			return nil, fmt.Errorf("request: %w", err)
+			return st, fmt.Errorf("request: %w", err)
 		}
 	}
-	st := &stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
+	st = stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
 	if m := strings.ToUpper(r.Method); m != http.MethodGet {
 		st.Method = m // GET is what no method means
 	}
 	if r.Timeout < 0 {
-		return nil, fmt.Errorf("request %s: Timeout %v is negative", u, r.Timeout)
+		return st, fmt.Errorf("request %s: Timeout %v is negative", u, r.Timeout)
 	}
-	if err := r.encodeBody(st); err != nil {
-		return nil, err
+	if err := r.encodeBody(&st); err != nil {
+		return st, err
 	}
 	for _, c := range r.Cookies {
 		if st.Cookies == nil {
@@ -179,10 +209,13 @@ func (r *Request) store() (*stored, error) {
 		}
 		st.Cookies[c.Name] = c.Value
 	}
+	if err := st.storable(); err != nil {
+		return st, err
+	}
 	for k, v := range r.Meta {
 		data, err := json.Marshal(v)
 		if err != nil {
-			return nil, fmt.Errorf("request %s: Meta[%q]: %w", u, k, err)
+			return st, fmt.Errorf("request %s: Meta[%q]: %w", u, k, err)
 		}
 		if st.Meta == nil {
 			st.Meta = map[string]json.RawMessage{}
@@ -190,6 +223,26 @@ func (r *Request) store() (*stored, error) {
 		st.Meta[k] = data
 	}
 	return st, nil
+}
+
+// storable refuses text that JSON would change: what is sent must be what was asked for.
+func (st *stored) storable() error {
+	refuse := func(what string, texts ...string) error {
+		for _, text := range texts {
+			if !utf8.ValidString(text) {
+				return fmt.Errorf("request %s: %s is not UTF-8", st.URL, what)
+			}
+		}
+		return nil
+	}
+	err := errors.Join(refuse("Method", st.Method), refuse("Proxy", st.Proxy))
+	for name, values := range st.Header {
+		err = errors.Join(err, refuse("a name in Header", name), refuse("Header "+name, values...))
+	}
+	for name, value := range st.Cookies {
+		err = errors.Join(err, refuse("a cookie", name, value))
+	}
+	return err
 }
 
 func (r *Request) encodeBody(st *stored) error {
