@@ -30,6 +30,13 @@
 // last commit: at most the pages in flight and the last group or two are fetched
 // again.
 //
+// # Looking after a crawl
+//
+// [Inspect] and [List] show what a directory holds, [RequestPause] stops its crawl,
+// [Snapshot] copies it, [Requeue] puts failed requests back, [Check] reads all of it,
+// and [Salvage] brings back what can be read of a damaged one. Package clewtest helps
+// to test spiders.
+//
 // # Files of a crawl directory
 //
 //	items.jsonl   the items of all runs, one JSON value a line
