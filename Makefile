@@ -12,7 +12,7 @@ TOOL   = $(GO) tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## Show the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: ## All that a change has to pass
@@ -43,6 +43,10 @@ bench: ## Measure cost and throughput (BENCH=flags, 20 minutes, 3 GB in the temp
 .PHONY: peers
 peers: ## Put other crawlers and Clew through the same stops (PEERS=flags, half an hour, needs Python)
 	$(GO) run ./bench/peers reliability $(PEERS)
+
+.PHONY: bench-peers
+bench-peers: ## Race other crawlers and Clew (SPEED=flags, an hour, needs Python, Node and Rust)
+	$(GO) run ./bench/peers speed $(SPEED)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target of PKG for TIME (30s), JOBS (2) at a time on a core each; one that fails stops no other

@@ -3,13 +3,31 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/clew-crawler/clew"
 )
 
-// clewRole is the first argument of this program when it is to crawl.
-const clewRole = "crawl"
+// The first argument of this program when it is to be something else.
+const (
+	clewRole  = "crawl" // the job of the reliability part: URL and folder
+	raceRole  = "race"  // the job of the speed part: URL, folder, "memory" or "directory", job
+	serveRole = "serve" // the site of the speed part: job and pages
+)
+
+// played runs the role that the arguments name; false if they name none.
+func played(args []string) (bool, error) {
+	switch {
+	case len(args) == 3 && args[0] == clewRole:
+		return true, crawl(args[1], args[2])
+	case len(args) == 5 && args[0] == raceRole:
+		return true, crawlFast(args[1], args[2], args[3])
+	case len(args) == 3 && args[0] == serveRole:
+		return true, serveSpeed(args[1], args[2], os.Stdin, os.Stdout)
+	}
+	return false, nil
+}
 
 // quote is what the job is about.
 type quote struct {

@@ -21,18 +21,19 @@ type config struct {
 	out     string
 	peers   []string // empty is all
 	stops   []string // likewise
+	jobs    []string // likewise
 	rounds  int
 	pages   int
 	seed    uint64
 	latency time.Duration
 	limit   time.Duration
+	json    string
+	docs    string
 }
 
 func main() {
-	var err error
-	if len(os.Args) == 4 && os.Args[1] == clewRole {
-		err = crawl(os.Args[2], os.Args[3]) // whose signals are its own
-	} else {
+	is, err := played(os.Args[1:]) // whose signals are its own
+	if !is {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err = run(ctx, os.Args[1:], os.Stdout)
 		stop()
@@ -43,10 +44,10 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	parts := map[string]func(context.Context, *config, io.Writer) error{"reliability": reliability}
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	parts := map[string]func(context.Context, *config, io.Writer) error{"reliability": reliability, "speed": speed}
 	if len(args) == 0 || parts[args[0]] == nil {
-		return errors.New("say what to measure: reliability")
+		return errors.New("say what to measure: reliability or speed")
 	}
 	cfg, err := parse(args)
 	if err != nil {
@@ -55,55 +56,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return err
 	}
-	return parts[args[0]](ctx, cfg, out)
-}
-
-func parse(args []string) (*config, error) {
-	cfg := &config{}
-	var chosen, stops string
-	fs := flag.NewFlagSet("peers "+args[0], flag.ContinueOnError)
-	fs.StringVar(&cfg.work, "work", "", "folder for what is installed and crawled, which is kept; default: a temporary one, which is not")
-	fs.StringVar(&cfg.out, "o", "", "file for the table, beside standard output")
-	fs.StringVar(&chosen, "peer", "", "peers to measure, separated by commas: "+strings.Join(peerNames(), ", "))
-	fs.StringVar(&stops, "stop", "", "stops to measure, separated by commas: "+strings.Join(stopNames(), ", "))
-	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which median and range are printed")
-	fs.IntVar(&cfg.pages, "pages", 1000, "pages of the site")
-	fs.Uint64Var(&cfg.seed, "seed", 1, "seed of the site")
-	fs.DurationVar(&cfg.latency, "latency", 10*time.Millisecond, "an answer takes once to twice as long")
-	fs.DurationVar(&cfg.limit, "limit", 20*time.Second, "a run that fetches nothing for so long is killed")
-	if err := fs.Parse(args[1:]); err != nil {
-		return nil, err
-	}
-	var err error
-	if cfg.peers, err = chosenOf(chosen, peerNames()); err != nil {
-		return nil, fmt.Errorf("-peer: %w", err)
-	}
-	if cfg.stops, err = chosenOf(stops, stopNames()); err != nil {
-		return nil, fmt.Errorf("-stop: %w", err)
-	}
-	if fs.NArg() > 0 || cfg.rounds < 1 || cfg.pages < 1 {
-		return nil, errors.New("arguments make no sense; see -h")
-	}
-	return cfg, nil
-}
-
-// chosenOf returns the names of a list, all of which there have to be; all if it
-// is empty.
-func chosenOf(list string, all []string) ([]string, error) {
-	if list == "" {
-		return all, nil
-	}
-	names := strings.Split(list, ",")
-	for _, name := range names {
-		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(all, ", "))
-		}
-	}
-	return names, nil
-}
-
-// reliability measures all that was chosen and prints the table.
-func reliability(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	if cfg.work == "" {
 		if cfg.work, err = os.MkdirTemp("", "clew-peers"); err != nil {
 			return err
@@ -112,6 +64,67 @@ func reliability(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	} else if cfg.work, err = filepath.Abs(cfg.work); err != nil {
 		return err
 	}
+	return parts[args[0]](ctx, cfg, out)
+}
+
+func parse(args []string) (*config, error) {
+	cfg := &config{}
+	fs := flag.NewFlagSet("peers "+args[0], flag.ContinueOnError)
+	fs.StringVar(&cfg.work, "work", "", "folder for what is installed and crawled, which is kept; default: a temporary one, which is not")
+	fs.StringVar(&cfg.out, "o", "", "file for the tables, beside standard output")
+	var peers, stops, jobs string
+	names := peerNames()
+	if args[0] == "speed" {
+		names = racerNames()
+		cfg.speedFlags(fs)
+		fs.StringVar(&jobs, "jobs", "", "jobs to measure, separated by commas: "+strings.Join(jobNames(), ", "))
+	} else {
+		cfg.reliabilityFlags(fs)
+		fs.StringVar(&stops, "stop", "", "stops to measure, separated by commas: "+strings.Join(stopNames(), ", "))
+	}
+	fs.StringVar(&peers, "peer", "", "peers to measure, separated by commas: "+strings.Join(names, ", "))
+	if err := fs.Parse(args[1:]); err != nil {
+		return nil, err
+	}
+	var errs [3]error
+	cfg.peers, errs[0] = chosenOf("peer", peers, names)
+	cfg.stops, errs[1] = chosenOf("stop", stops, stopNames())
+	cfg.jobs, errs[2] = chosenOf("jobs", jobs, jobNames())
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 || cfg.rounds < 1 || cfg.pages < 1 {
+		return nil, errors.New("arguments make no sense; see -h")
+	}
+	return cfg, nil
+}
+
+// reliabilityFlags are those that only this part has.
+func (cfg *config) reliabilityFlags(fs *flag.FlagSet) {
+	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which median and range are printed")
+	fs.IntVar(&cfg.pages, "pages", 1000, "pages of the site")
+	fs.Uint64Var(&cfg.seed, "seed", 1, "seed of the site")
+	fs.DurationVar(&cfg.latency, "latency", 10*time.Millisecond, "an answer takes once to twice as long")
+	fs.DurationVar(&cfg.limit, "limit", 20*time.Second, "a run that fetches nothing for so long is killed")
+}
+
+// chosenOf returns the names of a list, all of which there have to be; all if it
+// is empty.
+func chosenOf(flag, list string, all []string) ([]string, error) {
+	if list == "" {
+		return all, nil
+	}
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("-%s: %q is none of %s", flag, name, strings.Join(all, ", "))
+		}
+	}
+	return names, nil
+}
+
+// reliability measures all that was chosen and prints the table.
+func reliability(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	w, err := serve(ctx, cfg)
 	if err != nil {
 		return err

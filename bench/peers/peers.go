@@ -34,7 +34,7 @@ func peers() []peer {
 	saysFinished, saysPaused := regexp.MustCompile(`(?m)^said: finished$`), regexp.MustCompile(`(?m)^said: paused$`)
 	scrapy := peer{
 		name: "scrapy", about: "JOBDIR, JSON Lines feed appended to, default queues",
-		install: python("scrapy", "scrapy"), items: "items.jsonl", state: regexp.MustCompile(`^/job/`),
+		install: python("scrapy", "scrapy", "spider.py"), items: "items.jsonl", state: regexp.MustCompile(`^/job/`),
 		finished:  regexp.MustCompile(`Spider closed \(finished\)`),
 		paused:    regexp.MustCompile(`Spider closed \(shutdown\)`),
 		complaint: regexp.MustCompile(`\] (ERROR|CRITICAL): |^Traceback|^Unhandled`),
@@ -49,19 +49,19 @@ func peers() []peer {
 		scrapy, sqlite,
 		{
 			name: "scrapling", about: "crawldir, a checkpoint every second, each item appended and flushed in on_scraped_item",
-			install: python("scrapling", "scrapling"), items: "items.jsonl", state: regexp.MustCompile(`^/crawl/`),
+			install: python("scrapling", "scrapling", "spider.py"), items: "items.jsonl", state: regexp.MustCompile(`^/crawl/`),
 			finished: saysFinished, paused: saysPaused,
 			complaint: regexp.MustCompile(`\b(ERROR|CRITICAL)\b|^Traceback`),
 		},
 		{
 			name: "colly", about: "queue in memory, as no store for files is kept up; output begun anew by each run",
-			install: colly, items: "items.jsonl",
+			install: colly("."), items: "items.jsonl",
 			finished: saysFinished, paused: saysPaused,
 			complaint: regexp.MustCompile(`^error:|^panic:|^fatal error:`),
 		},
 		{
 			name: "clew", about: "a crawl directory, signals handled, all else by default",
-			install: clewItself, items: filepath.Join("crawl", "items.jsonl"),
+			install: clewAs(clewRole), items: filepath.Join("crawl", "items.jsonl"),
 			// After an orderly stop all is in tables; the logs beside them, which may be
 			// greater, are not read again, so turning them would prove nothing.
 			state:    regexp.MustCompile(`^/crawl/frontier/.*\.sst$`),
@@ -79,11 +79,13 @@ func peerNames() []string {
 	return names
 }
 
-// clewItself needs no installing: this very program has the spider in it.
-func clewItself(context.Context, string) (*installed, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+// clewAs needs no installing: this very program has the spiders in it.
+func clewAs(role string) func(context.Context, string) (*installed, error) {
+	return func(context.Context, string) (*installed, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		return &installed{version: "of this tree", command: []string{self, role}}, nil
 	}
-	return &installed{version: "of this tree", command: []string{self, clewRole}}, nil
 }

@@ -18,8 +18,8 @@ import (
 
 // TestMain lets the test binary be the crawler, as the program is.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == clewRole {
-		if err := crawl(os.Args[2], os.Args[3]); err != nil {
+	if is, err := played(os.Args[1:]); is {
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "peers:", err)
 			os.Exit(1)
 		}
@@ -238,7 +238,7 @@ func TestDamage(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for _, bad := range [][]string{{"-peer", "nobody"}, {"-stop", "never"}, {"-rounds", "0"}, {"more"}, {"-no"}} {
+	for _, bad := range [][]string{{"-peer", "nobody"}, {"-stop", "never"}, {"-rounds", "0"}, {"more"}, {"-no"}, {"-jobs", "gzip"}} {
 		if cfg, err := parse(append([]string{"reliability"}, bad...)); err == nil {
 			t.Errorf("%q is understood as %+v", bad, cfg)
 		}
@@ -247,7 +247,11 @@ func TestParse(t *testing.T) {
 	if err != nil || len(cfg.peers) != 2 || len(cfg.stops) != len(stops()) {
 		t.Errorf("%+v: %v", cfg, err)
 	}
-	if err := run(t.Context(), []string{"speed"}, nil); err == nil {
-		t.Error("speed is measured")
+	cfg, err = parse([]string{"speed", "-peer", "scrapy-job,clew", "-jobs", "gzip"})
+	if err != nil || len(cfg.peers) != 2 || len(cfg.jobs) != 1 || cfg.rounds != 5 {
+		t.Errorf("%+v: %v", cfg, err)
+	}
+	if err := run(t.Context(), []string{"beauty"}, nil); err == nil {
+		t.Error("beauty is measured")
 	}
 }
