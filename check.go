@@ -35,9 +35,12 @@ func check(ctx context.Context, fs vfs.FS, path string) (err error) {
 		c.directory, c.frontier, c.requests, c.values, c.note, c.items, c.result,
 	} {
 		// What one step finds must not hide what another does.
-		if err := step(ctx); errors.Is(err, ErrDamaged) {
+		spoiled := c.spoiled(ctx)
+		switch err := step(ctx); {
+		case spoiled != nil && errors.Is(err, spoiled): // said already
+		case errors.Is(err, ErrDamaged):
 			c.found = append(c.found, err)
-		} else if err != nil {
+		case err != nil:
 			return errors.Join(append(c.found, err)...)
 		}
 	}
@@ -60,6 +63,15 @@ func (c *crawlCheck) report(n *int, format string, args ...any) bool {
 		c.found = append(c.found, fmt.Errorf("%w: %w", ErrDamaged, fmt.Errorf(format, args...)))
 	}
 	return *n < maxFindings
+}
+
+// spoiled is why the store can be read no more, nil if it can.
+func (c *crawlCheck) spoiled(ctx context.Context) error {
+	if c.store == nil {
+		return nil
+	}
+	_, err := c.store.Load(ctx)
+	return err
 }
 
 // directory looks at what an earlier run noted.

@@ -122,8 +122,11 @@ func (c *Crawl) release() error {
 	keepLock := false
 	if c.on.store != nil {
 		errs = append(errs, c.on.store.Close())
-		if s, ok := c.on.store.(interface{ Failed() bool }); ok {
-			keepLock = s.Failed()
+		if s, ok := c.on.store.(interface {
+			Failed() bool
+			Gone() bool
+		}); ok {
+			keepLock = s.Failed() && !s.Gone() // it may still be at work
 		}
 	}
 	if c.on.dir != nil && !keepLock {

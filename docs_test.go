@@ -18,7 +18,7 @@ func TestDocuments(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	for _, path := range []string{
 		"README.md", "CONTRIBUTING.md", "docs/README.md", "docs/design/architecture.md",
-		"docs/design/decisions.md", "docs/design/format.md", "docs/design/promise.md",
+		"docs/design/decisions.md", "docs/design/format.md", "docs/design/promise.md", "docs/reliability.md",
 	} {
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -35,12 +35,12 @@ func FuzzRequest(f *testing.F) {
 			Cookies: []*http.Cookie{{Name: cookie, Value: value}}, Priority: int(priority),
 			Timeout: time.Duration(timeout), Meta: map[string]any{name: meta, "list": []any{meta, priority}},
 		}
-		if !utf8.ValidString(name + value + cookie + meta + method) {
-			return // JSON holds text only
-		}
 		task, err := s.encode(r, origin{depth: 3, referer: "https://e.com/", chain: []string{rawURL}, plain: true})
-		if err != nil {
-			return
+		if text := utf8.ValidString(name + value + cookie + method); err == nil && !text {
+			t.Errorf("%+v is stored, though it holds what is no text", r)
+		}
+		if err != nil || !utf8.ValidString(meta) {
+			return // meta is JSON, which holds text only
 		}
 		back, st, err := decode(&task)
 		if err != nil {

@@ -1,9 +1,11 @@
 package clew
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/politeness"
 )
 
@@ -29,6 +31,8 @@ type outage struct {
 	known    bool      // it answered before
 	alone    int       // rounds in a row between which others answered
 	counted  int       // rounds that were the host's own fault
+	late     bool      // it could be connected to and did not answer in time
+	err      error     // the last failure
 }
 
 // maxKnownHosts bounds the hosts that are remembered as reachable, and as down.
@@ -57,11 +61,15 @@ func (h *hostHealth) answered(host string) {
 // themselves, and no crawl should last a day longer for one dead link at its end.
 const outageDoubt = 30 * time.Minute
 
-// failed notes that a host could not be reached, and says what that means. up tells
-// that the failure itself shows that the network works.
-func (h *hostHealth) failed(host string, up bool) (f unreached) {
+// failed notes a failure to fetch from a host, and says what it means for the host. A
+// timeout is the page's own fault, unless its host never answered anything.
+func (h *hostHealth) failed(host string, err *fetch.Error) (f unreached) {
+	late := err.Kind == fetch.KindTimeout
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if _, known := h.known[host]; !err.HostDown() && (!late || known) {
+		return f
+	}
 	now := time.Now()
 	o := h.down[host]
 	if o == nil {
@@ -83,19 +91,25 @@ func (h *hostHealth) failed(host string, up bool) (f unreached) {
 		o.failures++
 		o.until = h.parking.Until(o.failures, now)
 	}
+	o.late, o.err = o.late || late, err
+	f.down = true
 	f.wait = max(o.until.Sub(now), time.Millisecond).Round(time.Millisecond)
-	f.counts = h.counts(o, up, now)
+	f.counts = h.counts(o, late || err.NetworkUp(), now) // a connection needs a network
 	if f.first && f.counts {
 		o.counted++
 	}
+	f.tried, f.lost = o.tried(now), h.lost(o, now)
 	return f
 }
 
 // unreached is what a failure to reach a host means.
 type unreached struct {
+	down   bool          // it is the host's failure, or the network's; the rest is set only then
 	wait   time.Duration // how long to leave the host alone
 	first  bool          // of those that were in flight together
 	counts bool          // against the request
+	tried  bool          // it never answered and was tried often enough
+	lost   bool          // all requests of the host fail
 }
 
 // counts reports whether a failure is the host's and not the network's. Others that
@@ -127,18 +141,31 @@ func (h *hostHealth) silent() bool {
 	return h.lastGood.IsZero() && !h.resumed
 }
 
+// tried reports whether a host never answered and was tried often enough. One that can
+// be connected to gets time as well: its first pages may be slow ones.
+func (o *outage) tried(now time.Time) bool {
+	return !o.known && o.counted > politeness.DefaultRetries && (!o.late || now.Sub(o.since) > outageDoubt)
+}
+
 // lost reports whether a host has been unreachable for so long, or if it never answered
 // so often, that its requests fail at once.
-func (h *hostHealth) lost(host string) bool {
+func (h *hostHealth) lost(o *outage, now time.Time) bool {
+	return now.Sub(o.since) > h.giveUp || o.tried(now) && (h.resumed || !h.lastGood.IsZero())
+}
+
+// abandoned says why the requests of a host fail without being made, nil if they need
+// not. When a lost host has been left alone for its time one of them is made again.
+func (h *hostHealth) abandoned(host string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	o := h.down[host]
-	if o == nil {
-		return false
+	now := time.Now()
+	if o := h.down[host]; o != nil && now.Before(o.until) && h.lost(o, now) {
+		return tooLong(o.err)
 	}
-	never := !o.known && (h.resumed || !h.lastGood.IsZero())
-	return time.Since(o.since) > h.giveUp || never && o.counted > politeness.DefaultRetries
+	return nil
 }
+
+func tooLong(err error) error { return fmt.Errorf("host unreachable for too long: %w", err) }
 
 // unreachable pauses a crawl in which nothing has ever answered: the fault is on this
 // side of the network, or in the start URL, and no request should be burnt for it.

@@ -67,6 +67,7 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
+	r = withoutEmpty(r)
 	h.counts.mu.Lock()
 	h.counts.n[strings.ToLower(r.Level.String())]++
 	h.counts.mu.Unlock()
@@ -77,6 +78,26 @@ func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// optional is the value of an attribute that is left out when it is empty.
+type optional string
+
+// withoutEmpty is a record without the optional attributes that are empty.
+func withoutEmpty(r slog.Record) slog.Record {
+	var kept []slog.Attr
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Value.Kind() != slog.KindAny || a.Value.Any() != any(optional("")) {
+			kept = append(kept, a)
+		}
+		return true
+	})
+	if len(kept) == r.NumAttrs() {
+		return r
+	}
+	short := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	short.AddAttrs(kept...)
+	return short
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -342,9 +342,14 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 // outDisk is a disk in memory. After a kill the next run finds what was synced at
 // that instant, whatever the killed run still wrote.
-type outDisk struct{ fs, left *vfs.MemFS }
+type outDisk struct {
+	mu       sync.Mutex
+	fs, left *vfs.MemFS
+}
 
 func (d *outDisk) next(kill bool) Option {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	switch {
 	case d.left != nil:
 		d.fs = d.left
@@ -353,7 +358,11 @@ func (d *outDisk) next(kill bool) Option {
 	}
 	fs := d.fs
 	if kill {
-		time.AfterFunc(4*time.Minute, func() { d.left = fs.CrashClone(vfs.CrashCloneCfg{}) })
+		time.AfterFunc(4*time.Minute, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.left = fs.CrashClone(vfs.CrashCloneCfg{})
+		})
 	}
 	return func(o *options) { o.dir, o.fs = "/crawl", fs }
 }

@@ -93,6 +93,11 @@ func (p *page) work(ctx context.Context) (v verdict) {
 			return verdict{state: frontier.Dropped, unfetched: true, robots: true}
 		}
 	}
+	if err := p.engine.hosts.abandoned(p.lease.Host); err != nil && p.st.Proxy == "" {
+		v = failed(err, 0)
+		v.unfetched = true
+		return v
+	}
 	resp, err := p.fetch(ctx)
 	if err != nil {
 		return p.judgeError(ctx, err)
@@ -257,26 +262,27 @@ func (p *page) judgeError(ctx context.Context, err error) verdict {
 	if !ok {
 		return failed(err, 0)
 	}
-	v := verdict{hostSilent: p.st.Proxy == "" && (fe.HostDown() || fe.Kind == fetch.KindTimeout), err: err}
-	if fe.HostDown() && p.st.Proxy == "" {
-		f := e.hosts.failed(p.lease.Host, fe.NetworkUp())
-		v.hostWait = f.wait
-		if !f.counts {
-			v.state, v.quiet = frontier.Pending, !f.first
-			return v
-		}
-		if e.hosts.lost(p.lease.Host) {
-			return failed(fmt.Errorf("host unreachable for too long: %w", err), 0)
-		}
+	v, f := verdict{err: err}, unreached{}
+	if p.st.Proxy == "" {
+		f = e.hosts.failed(p.lease.Host, fe)
+		v.hostSilent, v.hostWait = f.down || fe.Kind == fetch.KindTimeout, f.wait
+	}
+	switch {
+	case f.down && !f.counts:
+		v.state, v.quiet = frontier.Pending, !f.first
+		return v
+	case f.lost:
+		v.state, v.err, v.hostWait = frontier.Failed, tooLong(err), 0
+		return v
 	}
 	cause := politeness.Cause{Transient: fe.Retryable(), Seed: p.seed()}
 	wait, again := e.spider.Retry.Next(int(p.lease.Attempts)+1, cause)
 	switch {
-	case again:
-		v.state, v.wait = frontier.Delayed, wait
-	case fe.HostDown() && e.hosts.silent():
+	case f.down && (f.tried || !again) && e.hosts.silent():
 		e.unreachable(err)
 		v.state = frontier.Pending
+	case again:
+		v.state, v.wait = frontier.Delayed, wait
 	default:
 		v.state = frontier.Failed
 	}
@@ -400,9 +406,9 @@ func (p *page) judgeHandler(ctx context.Context, err error, status int) verdict 
 }
 
 // stackOf returns the stack of a panic for the log, "" for another error.
-func stackOf(err error) string {
+func stackOf(err error) optional {
 	if pe, ok := errors.AsType[*panicError](err); ok {
-		return string(pe.stack)
+		return optional(pe.stack)
 	}
 	return ""
 }

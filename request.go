@@ -209,7 +209,7 @@ func (r *Request) store() (st stored, err error) {
 		}
 		st.Cookies[c.Name] = c.Value
 	}
-	if err := st.storable(); err != nil {
+	if err := st.storable(r.Method); err != nil {
 		return st, err
 	}
 	for k, v := range r.Meta {
@@ -226,7 +226,7 @@ func (r *Request) store() (st stored, err error) {
 }
 
 // storable refuses text that JSON would change: what is sent must be what was asked for.
-func (st *stored) storable() error {
+func (st *stored) storable(method string) error {
 	refuse := func(what string, texts ...string) error {
 		for _, text := range texts {
 			if !utf8.ValidString(text) {
@@ -235,7 +235,7 @@ func (st *stored) storable() error {
 		}
 		return nil
 	}
-	err := errors.Join(refuse("Method", st.Method), refuse("Proxy", st.Proxy))
+	err := errors.Join(refuse("Method", method), refuse("Proxy", st.Proxy))
 	for name, values := range st.Header {
 		err = errors.Join(err, refuse("a name in Header", name), refuse("Header "+name, values...))
 	}

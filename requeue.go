@@ -11,8 +11,9 @@ import (
 
 // Requeue puts requests that failed for good back in the queue of the crawl in a
 // directory: those that match says, or all if it is nil. Their attempts begin
-// anew; run the crawl again to make them. It returns how many they were. While a
-// process runs the crawl the error is [ErrInUse].
+// anew; run the crawl again to make them. It returns how many they were; if there are
+// none, nothing was changed. match may be asked more than once about a request. While
+// a process runs the crawl the error is [ErrInUse].
 func Requeue(ctx context.Context, dir string, match func(Failure) bool) (n int, err error) {
 	id, found, err := pebblestore.ReadIdentity(dir)
 	switch {
@@ -38,16 +39,33 @@ func requeueIn(ctx context.Context, d *pebblestore.Directory, match func(Failure
 		return 0, errors.Join(err, d.Close())
 	}
 	defer func() {
-		if err = errors.Join(err, store.Close()); !store.Failed() { // else it may still be at work
+		if err = errors.Join(err, store.Close()); !store.Failed() || store.Gone() { // else it may still be at work
 			err = errors.Join(err, d.Close())
 		}
 	}()
+	if any, err := anyFailed(ctx, store, match); err != nil || !any {
+		return 0, err
+	}
 	// The report goes first: without it the next run looks at the frontier, whatever
 	// has become of it until then.
 	if err := d.RemoveReport(); err != nil {
 		return 0, err
 	}
 	return requeue(ctx, store, match)
+}
+
+// anyFailed reports whether there is a request to put back: to look for one counts
+// as no run.
+func anyFailed(ctx context.Context, store frontier.Store, match func(Failure) bool) (bool, error) {
+	for t, err := range store.Tasks(ctx, frontier.Range{State: frontier.Failed}) {
+		if err != nil {
+			return false, fmt.Errorf("read failed requests: %w", err)
+		}
+		if match == nil || match(failure(&t)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func requeue(ctx context.Context, store frontier.Store, match func(Failure) bool) (n int, err error) {

@@ -34,7 +34,11 @@ func TestRequeue(t *testing.T) {
 	}
 	failed := r.Stats.Failed
 	one := r.Failures[0].URL
-	n, err := Requeue(t.Context(), dir, func(f Failure) bool { return f.URL == one })
+	n, err := Requeue(t.Context(), dir, func(Failure) bool { return false })
+	if i, ierr := Inspect(dir); n != 0 || err != nil || ierr != nil || i.State != StateFinished || i.Stats.Runs != 1 {
+		t.Fatalf("without a match %d were requeued and the crawl is %+v, %v, %v", n, i, err, ierr)
+	}
+	n, err = Requeue(t.Context(), dir, func(f Failure) bool { return f.URL == one })
 	if err != nil || n != 1 {
 		t.Fatalf("requeued %d, %v", n, err)
 	}

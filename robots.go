@@ -172,7 +172,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 			return 0, 0, 0, nil
 		}
 		failures, since := e.robots.unavailable(host, now)
-		again := since <= e.hosts.giveUp && verdict.give(failures)
+		again := since <= e.hosts.giveUp && !verdict.final && !verdict.never
 		if !again && verdict.never && e.hosts.silent() {
 			e.unreachable(errors.New(verdict.reason))
 			again = true
@@ -199,14 +199,8 @@ type robotsAnswer struct {
 	politeness.RobotsVerdict
 	body   []byte
 	reason string
-	never  bool // the host could not be reached, and never was
+	never  bool // the host never answered, and was tried often enough
 	final  bool // asking again would change nothing
-}
-
-// give reports whether the host gets another chance. One that never answered, while
-// the network works, gets as many as a page of it would.
-func (a *robotsAnswer) give(failures int) bool {
-	return !a.final && (!a.never || failures <= politeness.DefaultRetries)
 }
 
 func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *robotsAnswer {
@@ -231,7 +225,7 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 		a.RobotsVerdict = politeness.JudgeRobots(0, nil, nil, err, now)
 		if fe, ok := errors.AsType[*fetch.Error](err); ok && ctx.Err() == nil {
 			a.final = !fe.Retryable()
-			a.never = fe.HostDown() && e.hosts.failed(host, fe.NetworkUp()).counts
+			a.never = e.hosts.failed(host, fe).tried
 		}
 		return a
 	}

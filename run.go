@@ -9,14 +9,16 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/store/pebblestore"
 )
 
 // run is one run of a crawl that is not finished, from its first hook to its last.
 func (c *Crawl) run(ctx context.Context) (*Result, error) {
-	e, err := c.newEngine(ctx)
+	e, err := c.start(ctx)
 	if err != nil {
-		return nil, c.noteDamage(err, err)
+		return nil, err
 	}
 	c.mu.Lock()
 	c.engine = e
@@ -55,6 +57,36 @@ func (c *Crawl) run(ctx context.Context) (*Result, error) {
 	stopWatching()
 	c.stopper.release()
 	return result, errors.Join(err, e.closeSessions(), e.suspects.close(err == nil))
+}
+
+// start opens the engine. Damage that it meets, since opening the directory does not
+// read all of it, is treated as damage at opening: nothing has been fetched yet.
+func (c *Crawl) start(ctx context.Context) (*engine, error) {
+	e, err := c.newEngine(ctx)
+	if errors.Is(err, ErrDamaged) && c.letGo() {
+		if err = c.noteDamage(nil, err); err == nil { // what is noted is set aside
+			err = c.on.open(c.spider, c.opts, c.log)
+		}
+		if err == nil {
+			e, err = c.newEngine(ctx)
+		}
+	}
+	return e, c.noteDamage(err, err)
+}
+
+// letGo closes a damaged store and reports whether the crawl may begin anew within
+// this run. A session of the spider's own may have been given already what it kept.
+func (c *Crawl) letGo() bool {
+	store, ok := c.on.store.(*pebblestore.Store)
+	if !ok || c.on.dir == nil || c.opts.fresh || c.opts.onDamage == Refuse {
+		return false
+	}
+	for _, s := range c.spider.Sessions {
+		if _, keeps := s.(fetch.Keeper); keeps {
+			return false
+		}
+	}
+	return store.Close() == nil && store.Gone()
 }
 
 // noteDamage keeps what a run found damaged for the next open, which might not see it.
@@ -226,7 +258,7 @@ func (c *Crawl) conclude(e *engine, r *Result, err error) error {
 		return nil
 	}
 	c.lastStatus(r, CrawlState(r.Status))
-	e.log.Info("crawl ended", "status", r.Status, "reason", r.Reason, "pages", r.Stats.Pages, "items", r.Stats.Items,
+	e.log.Info("crawl ended", "status", r.Status, "reason", optional(r.Reason), "pages", r.Stats.Pages, "items", r.Stats.Items,
 		"failed", r.Stats.Failed, "pending", r.Stats.Pending+r.Stats.Delayed)
 	if r.Status != Finished || c.on.dir == nil {
 		return nil

@@ -75,7 +75,7 @@ func TestSessionChangesTravelWithThePage(t *testing.T) {
 	store := &keepingStore{Store: mem, session: session}
 	both := make(chan struct{}, 2)
 	spider := &Spider{
-		Name: "keeping", StartURLs: []string{"http://a.invalid/1", "http://a.invalid/2"}, IgnoreRobots: true,
+		Name: "keeping", StartURLs: []string{"http://a.invalid/1", "http://b.invalid/2"}, IgnoreRobots: true,
 		Sessions: map[string]fetch.Session{"": session}, Logger: slog.New(slog.DiscardHandler),
 		Parse: func(context.Context, *Response, *Output) error {
 			both <- struct{}{}

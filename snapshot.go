@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -27,6 +29,9 @@ func Snapshot(ctx context.Context, dir, dest string) error {
 	}
 	return eitherWay(ctx, func() error {
 		_, err := ask(ctx, dir, http.MethodPost, snapshotPath+"?dest="+url.QueryEscape(dest))
+		if err != nil && strings.Contains(err.Error(), os.ErrExist.Error()) { // an answer is words
+			err = fmt.Errorf("snapshot of %s: %s: %w", dir, dest, os.ErrExist)
+		}
 		return err
 	}, func() error { return snapshot(ctx, nil, dir, dest) })
 }

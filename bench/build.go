@@ -162,7 +162,11 @@ func admitAll(ctx context.Context, f *frontier.Frontier, l load) error {
 			if err != nil {
 				return err
 			}
-			t.Former = append(t.Former, fp) // what was asked about is known from then on
+			if t.Mark == (frontier.Fingerprint{}) {
+				t.Mark = fp
+				continue
+			}
+			o.Items = append(o.Items, frontier.Item{Line: []byte("{}"), Once: &fp}) // a task has one mark only
 		}
 		if o.Links = append(o.Links, t); len(o.Links) < chunk && page+1 < l.Pending {
 			continue

@@ -101,6 +101,7 @@ type crawled struct {
 	First          float64 // ms from the start of the process to the first fetch
 	Resident, Peak float64 // MB, while crawling
 	Rate           float64 // pages/s
+	Processor      float64 // µs/page
 	Pages          int64
 	Goroutines     int // at most at a time, as the following
 	Files          int // open ones

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +26,8 @@ type config struct {
 	duration time.Duration
 	pages    int64
 	whole    int64
+	hosts    int64
+	rates    []int64
 	profile  string
 }
 
@@ -51,10 +55,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		}
 		return err
 	}
-	for _, part := range []struct {
-		name string
-		run  func(context.Context, *config, io.Writer) error
-	}{{"cost", cost}, {"memory", bounded}, {"latency", latency}, {"throughput", throughput}, {"scale", scale}} {
+	for _, part := range parts() {
 		if cfg.only != "" && cfg.only != part.name {
 			continue
 		}
@@ -65,17 +66,46 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	return nil
 }
 
+// A part is what can be measured by itself.
+type part struct {
+	name string
+	run  func(context.Context, *config, io.Writer) error
+}
+
+func parts() []part {
+	return []part{
+		{"cost", cost},
+		{"memory", bounded},
+		{"latency", latency},
+		{"throughput", throughput},
+		{"scale", scale},
+		{"hosts", manyHosts},
+		{"groups", groups},
+		{"concurrency", concurrency},
+	}
+}
+
+func partNames() string {
+	var names []string
+	for _, p := range parts() {
+		names = append(names, p.name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func parse(args []string) (*config, error) {
 	cfg := &config{}
-	var sizes string
+	var sizes, rates string
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.StringVar(&cfg.only, "only", "", "measure only cost, memory, latency, throughput or scale")
+	fs.StringVar(&cfg.only, "only", "", "measure only one part: "+partNames())
 	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
 	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas; behind a slash how many are known, else twice as many")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
 	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")
 	fs.Int64Var(&cfg.pages, "pages", 40_000, "pages of a crawl of the throughput part")
 	fs.Int64Var(&cfg.whole, "whole", 1_000_000, "pages of the whole crawl of the memory part")
+	fs.StringVar(&rates, "rates", "1,100,1000,10000,0", "pages per second of the groups part, separated by commas; 0 is as many as can be")
+	fs.Int64Var(&cfg.hosts, "hosts", 1_000_000, "hosts of the hosts part")
 	fs.StringVar(&cfg.profile, "profile", "", "file for a CPU profile of the durable crawl of the throughput part")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -87,11 +117,18 @@ func parse(args []string) (*config, error) {
 		}
 		cfg.loads = append(cfg.loads, l)
 	}
-	switch cfg.only {
-	case "", "cost", "memory", "latency", "throughput", "scale":
-		return cfg, nil
+	for s := range strings.SplitSeq(rates, ",") {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("-rates: %w", err)
+		}
+		cfg.rates = append(cfg.rates, n)
 	}
-	return nil, fmt.Errorf("-only: %q is none of cost, memory, latency, throughput and scale", cfg.only)
+	known := func(p part) bool { return p.name == cfg.only }
+	if cfg.only != "" && !slices.ContainsFunc(parts(), known) {
+		return nil, fmt.Errorf("-only: %q is none of %s", cfg.only, partNames())
+	}
+	return cfg, nil
 }
 
 // A job tells a process in a role what to do.
@@ -104,8 +141,11 @@ type job struct {
 	Mode     string
 	Announce bool // the role "crawl" answers as soon as it fetches
 	Pages    int64
+	Hosts    int64
 	Workers  int
 	Latency  time.Duration
+	Rate     int64 // pages/s
+	Interval time.Duration
 	Profile  string
 	Limit    string // the control group that the process joins
 }
@@ -114,7 +154,8 @@ type job struct {
 // role that goes on after it has answered ends with its standard input.
 func roles() map[string]func(context.Context, *job, func(any) error) error {
 	return map[string]func(context.Context, *job, func(any) error) error{
-		"build": build, "crawl": crawlRole, "whole": wholeRole, "leases": leasesRole, "scale": scaleRole, "serve": serveRole, "fetch": fetchRole,
+		"build": build, "crawl": crawlRole, "whole": wholeRole, "leases": leasesRole, "scale": scaleRole,
+		"buildHosts": buildHosts, "hosts": hostsRole, "groups": groupsRole, "slots": slotsRole, "serve": serveRole, "fetch": fetchRole,
 	}
 }
 

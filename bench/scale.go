@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,8 +35,8 @@ func scale(ctx context.Context, cfg *config, out io.Writer) (err error) {
 		defer func() { err = errors.Join(err, os.Remove(group)) }()
 	}
 	fmt.Fprintf(out, "\n## Scale of the frontier\n\nThe frontier alone: look up %d links, queue %d, lease, commit with %d items; %d hosts, %s. "+
-		"Processor time of the process in the second half of a run, without what makes the pages; median (least to greatest) of %d rounds.\n\n",
-		site.Links, site.Fresh, site.Items, hosts, how, cfg.rounds)
+		"Processor time of the process for %d pages, once what is known is in memory, without what makes the pages; median (least to greatest) of %d rounds.\n\n",
+		site.Links, site.Fresh, site.Items, hosts, how, cfg.pages, cfg.rounds)
 	fmt.Fprintln(out, "| pending | known | processor µs/page | of it lookups in the store | lookups/page: known, new | pages/s | "+
 		"first lease after a pause, ms | after kill -9, ms | resident at most, MB | disk bytes per known |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
@@ -59,7 +60,7 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 	if err != nil {
 		return err
 	}
-	j := job{Dir: dir, Load: l, Duration: cfg.duration, Mode: mode, Limit: group, Profile: cfg.profile}
+	j := job{Dir: dir, Load: l, Duration: 6 * cfg.duration, Pages: cfg.pages, Mode: mode, Limit: group, Profile: cfg.profile}
 	limit := fmt.Sprintf("GOMEMLIMIT=%d", scaleLimit/4*3)
 	var processor, lookups, known, fresh, rate, clean, killed, peak []float64
 	for range cfg.rounds {
@@ -69,13 +70,16 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 		}
 		processor, lookups, rate = append(processor, r.Processor), append(lookups, r.Lookups), append(rate, r.Rate)
 		known, fresh, peak = append(known, r.Known), append(fresh, r.Fresh), append(peak, r.Peak)
-		first, err := crawlAndKill(ctx, "scale", j)
+		j.Profile = "" // of the first run
+		long := j
+		long.Pages, long.Duration = math.MaxInt64/2, cfg.duration
+		first, err := crawlAndKill(ctx, "scale", long)
 		if err != nil {
 			return err
 		}
 		clean = append(clean, first)
 		short := j
-		short.Duration = time.Millisecond
+		short.Duration, short.Pages = 0, 0
 		if err := ask(ctx, "scale", short, &r, limit); err != nil {
 			return err
 		}
@@ -94,7 +98,7 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 
 // sizeOf is the size of all files below a folder.
 func sizeOf(dir string) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { //nolint:gosec // below the folder that the user named
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -110,7 +114,7 @@ func sizeOf(dir string) (size int64, err error) {
 // link copies a crawl directory. The tables of its frontier, which are never written
 // to again, are linked.
 func link(from, to string) error {
-	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error { //nolint:gosec // likewise
 		if err != nil {
 			return err
 		}
@@ -121,15 +125,15 @@ func link(from, to string) error {
 		target := filepath.Join(to, rest)
 		switch {
 		case d.IsDir():
-			return os.MkdirAll(target, 0o700)
+			return os.MkdirAll(target, 0o700) //nolint:gosec // likewise
 		case strings.HasSuffix(name, ".sst"):
-			return os.Link(name, target)
+			return os.Link(name, target) //nolint:gosec // likewise
 		}
-		data, err := os.ReadFile(name) //nolint:gosec // below the folder that the user named
+		data, err := os.ReadFile(name) //nolint:gosec // likewise
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, data, 0o600)
+		return os.WriteFile(target, data, 0o600) //nolint:gosec // likewise
 	})
 }
 
@@ -217,7 +221,11 @@ type reading struct {
 	lookups          time.Duration
 }
 
-// workAlone takes pages one after the other, and measures the second half.
+// warmStep is after how many pages the frontier is asked whether it is warm: whether the
+// memory for known fingerprints is filled, so that what is new need not be looked up.
+const warmStep = 256
+
+// workAlone takes pages one after the other, and measures those after it is warm.
 func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, j *job, answer func(any) error) (*scaled, error) {
 	runtime.LockOSThread() // its processor time is told apart
 	defer runtime.UnlockOSThread()
@@ -225,6 +233,7 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 	if j.Mode == "anywhere" {
 		w.site.Hot = 0
 	}
+	begin := time.Now()
 	var r scaled
 	var pages int64
 	var aside time.Duration
@@ -233,14 +242,16 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 		known, fresh, lookups := store.counts()
 		return reading{time.Now(), pages, used, aside, known, fresh, lookups}, err
 	}
-	var half reading
-	begin := time.Now()
-	for time.Since(begin) < j.Duration && ctx.Err() == nil {
+	var first, warm reading
+	for warm.pages == 0 || pages < warm.pages+j.Pages {
 		lease, err := w.lease(ctx)
 		if err != nil || lease == nil {
 			return nil, err
 		}
 		if pages == 0 {
+			if first, err = read(); err != nil {
+				return nil, err
+			}
 			r.First = milliseconds(time.Since(j.Began))
 			if j.Announce {
 				_ = answer(r.First) // a driver that is gone needs no answer
@@ -251,21 +262,26 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 			return nil, err
 		}
 		pages, aside = pages+1, aside+spent
-		if half.pages == 0 && time.Since(begin) >= j.Duration/2 {
-			if half, err = read(); err != nil {
+		if warm.pages == 0 && pages%warmStep == 0 {
+			now, err := read()
+			if err != nil {
 				return nil, err
 			}
+			if now.fresh-first.fresh < warmStep || now.at.Sub(begin) > j.Duration {
+				warm = now
+			}
+			first = now
 		}
 	}
 	end, err := read()
 	if err != nil {
 		return nil, err
 	}
-	if n := float64(end.pages - half.pages); n > 0 {
-		r.Processor = microseconds(end.processor-half.processor-(end.aside-half.aside)) / n
-		r.Lookups = microseconds(end.lookups-half.lookups) / n
-		r.Known, r.Fresh = float64(end.known-half.known)/n, float64(end.fresh-half.fresh)/n
-		r.Rate = n / end.at.Sub(half.at).Seconds()
+	if n := float64(end.pages - warm.pages); n > 0 {
+		r.Processor = microseconds(end.processor-warm.processor-(end.aside-warm.aside)) / n
+		r.Lookups = microseconds(end.lookups-warm.lookups) / n
+		r.Known, r.Fresh = float64(end.known-warm.known)/n, float64(end.fresh-warm.fresh)/n
+		r.Rate = n / end.at.Sub(warm.at).Seconds()
 	}
 	_, r.Peak, err = memory()
 	return &r, err

@@ -145,7 +145,7 @@ func (p *program) crawl(ctx context.Context, f *runFlags, spider *clew.Spider) e
 	}
 	crawl, err := clew.Open(spider, f.options()...)
 	if err != nil {
-		return p.hintDir(err, f.crawlDir)
+		return p.hintRun(err, f)
 	}
 	signals, stop := p.notify()
 	defer stop()
@@ -190,6 +190,15 @@ func (p *program) hintDir(err error, dir string) error {
 	return &hintedError{err, strings.ReplaceAll(try, "DIR", quote(dir))}
 }
 
+// hintRun is hintDir for a crawl that was refused or failed.
+func (p *program) hintRun(err error, f *runFlags) error {
+	if f.refuse && errors.Is(err, clew.ErrDamaged) {
+		return &hintedError{err, p.name + " salvage " + quote(f.crawlDir) +
+			" to bring back what can be read, or the same crawl without --refuse-damage to begin anew"}
+	}
+	return p.hintDir(err, f.crawlDir)
+}
+
 // conclude writes the result and turns it into the outcome of the command.
 func (p *program) conclude(f *runFlags, r *clew.Result, err error) error {
 	if r != nil {
@@ -199,12 +208,12 @@ func (p *program) conclude(f *runFlags, r *clew.Result, err error) error {
 	case err != nil && f.crawlDir != "" && p.try(err) == "":
 		return &hintedError{err, p.again()}
 	case err != nil:
-		return p.hintDir(err, f.crawlDir)
+		return p.hintRun(err, f)
 	case r.Status != clew.Finished:
 		return errPaused
 	case r.Stats.Pages == 0 && len(r.Failures) > 0:
 		first := r.Failures[0]
-		return p.retryFailed(f, fmt.Errorf("no page could be read; %s: %s", first.URL, first.Reason))
+		return p.retryFailed(f, fmt.Errorf("no page could be read; %s: %s", withoutPassword(first.URL), first.Reason))
 	}
 	return nil
 }

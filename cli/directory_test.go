@@ -40,7 +40,7 @@ func TestDirectories(t *testing.T) {
 			`{"form`,
 			[]string{"--refuse-damage"},
 			exitDamaged,
-			[]string{"crawl.json cannot be read", "nothing was touched", "Try: --fresh"},
+			[]string{"crawl.json cannot be read", "nothing was touched; without --refuse-damage it is set aside", "Try: clew salvage ", "without --refuse-damage to begin anew\n"},
 		},
 		"damaged, set aside": {
 			`{"form`, nil, exitFinished,

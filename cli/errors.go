@@ -27,6 +27,9 @@ const (
 // been said.
 var errPaused = errors.New("paused with work left")
 
+// errLost says that a salvage has lost something.
+var errLost = errors.New("part of the crawl was lost; what was brought back is sound")
+
 // A usageError is a command line that cannot be meant.
 type usageError struct {
 	text string
@@ -57,7 +60,7 @@ func exitCode(err error) int {
 		return exitPaused
 	case errors.As(err, &wrong):
 		return exitUsage
-	case errors.Is(err, clew.ErrDamaged):
+	case errors.Is(err, clew.ErrDamaged), errors.Is(err, errLost):
 		return exitDamaged
 	}
 	return exitFailed
@@ -68,11 +71,18 @@ func (p *program) describe(err error) string {
 	if err == nil || errors.Is(err, errPaused) {
 		return ""
 	}
-	text := p.name + ": " + oneLine(err) + "\n"
+	text := p.name + ": " + inFlags(oneLine(err)) + "\n"
 	if try := p.try(err); try != "" {
 		text += "Try: " + try + "\n"
 	}
 	return text
+}
+
+// inFlags puts the names of flags where the library's errors name options.
+func inFlags(text string) string {
+	return strings.NewReplacer(
+		" or Fresh to ", " or --fresh to ", " use Lenient to ", " use --lenient to ", "without Refuse it ", "without --refuse-damage it ",
+	).Replace(text)
 }
 
 func (p *program) try(err error) string {
@@ -90,7 +100,7 @@ func (p *program) try(err error) string {
 	case errors.Is(err, clew.ErrNewerFormat):
 		return "a newer version of Clew; this is " + version()
 	case errors.Is(err, clew.ErrDamaged):
-		return "--fresh to set the damaged crawl aside and start anew"
+		return p.name + " salvage DIR to bring back what can be read, or the same crawl again to begin anew"
 	case errors.Is(err, clew.ErrNotRunning):
 		return p.name + " status DIR"
 	case errors.Is(err, clew.ErrNoCrawl):

@@ -133,14 +133,31 @@ func (p *program) list(ctx context.Context, dir, kind string, f *inspectFlags) (
 	return shown, false, t.flush()
 }
 
+// things names what entries of a kind are.
+func things(kind string) string {
+	switch kind {
+	case "pending", "delayed", "failed":
+		return kind + " requests"
+	case "seen":
+		return "known URLs"
+	case "state":
+		return "values of state"
+	case "robots":
+		return "robots.txt files"
+	case "sessions":
+		return "values of sessions"
+	}
+	return kind
+}
+
 // afterList says how much a list leaves out.
 func (p *program) afterList(dir, kind string, f *inspectFlags, shown int64, more bool) error {
 	text := ""
 	switch {
 	case shown == 0 && f.filterFlags.all():
-		text = "nothing of the kind " + kind + "\n"
+		text = "no " + things(kind) + "\n"
 	case shown == 0:
-		text = "nothing of the kind " + kind + " matches\n"
+		text = "no " + things(kind) + " match\n"
 	case more:
 		text = "and more; all of them with --all\n"
 		if left := p.counted(dir, kind) - shown; f.filterFlags.all() && left > 0 {

@@ -81,11 +81,11 @@ func TestInspectKinds(t *testing.T) {
 		{[]string{failed, "failed", "--all"}, 60, "/loop/59"},
 		{[]string{failed, "failed", "--url", "/loop/1", "--limit", "5"}, 5, "and more; all"},
 		{[]string{failed, "failed", "--url", "/loop/1.$"}, 10, "TRIES  HANDLER  REASON"},
-		{[]string{failed, "failed", "--reason", "^no such reason"}, 0, "nothing of the kind failed matches\n"},
-		{[]string{failed, "failed", "--handler", "other"}, 0, "matches"},
+		{[]string{failed, "failed", "--reason", "^no such reason"}, 0, "no failed requests match\n"},
+		{[]string{failed, "failed", "--handler", "other"}, 0, "no failed requests match"},
 		{[]string{failed, "failed", "--handler", "Parse", "--host", "127.0.0.1", "--url", "/2"}, 11, "/loop/2"},
-		{[]string{failed, "failed", "--host", "127.0.0.2"}, 0, "matches"},
-		{[]string{failed, "delayed"}, 0, "nothing of the kind delayed\n"},
+		{[]string{failed, "failed", "--host", "127.0.0.2"}, 0, "no failed requests match"},
+		{[]string{failed, "delayed"}, 0, "no delayed requests\n"},
 	} {
 		if code, out, errs := typed(t, append([]string{"inspect"}, test.args...)...); code != 0 || !strings.Contains(out, test.says) {
 			t.Errorf("%q: exit code %d, %q, %q", test.args, code, out, errs)
@@ -154,6 +154,10 @@ func TestSnapshotAndCheck(t *testing.T) {
 	if code != 0 || out != dest+"/: 60 pages, 60 items, "+left(t, paused)+" left\n" {
 		t.Errorf("snapshot: exit code %d, %q, %q", code, out, errs)
 	}
+	code, _, errs = typed(t, "snapshot", paused, dest)
+	if code != exitFailed || !strings.HasSuffix(errs, "Try: the name of a folder that is empty, or not there yet\n") {
+		t.Errorf("snapshot again: exit code %d, %q", code, errs)
+	}
 	for dir, says := range map[string]string{paused: "\nOK, paused\n", dest: "60 items in ", failed: " and 60 failed requests\n"} {
 		if code, out, errs := typed(t, "check", dir); code != 0 || errs != "" || !strings.Contains(out, says) {
 			t.Errorf("check: exit code %d, %q, %q", code, out, errs)
@@ -163,7 +167,8 @@ func TestSnapshotAndCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs = typed(t, "check", failed)
-	if code != exitDamaged || !strings.Contains(out, "items.jsonl") || !strings.HasPrefix(errs, "clew: frontier is damaged: ") || strings.Count(errs, "\n") != 2 {
+	if code != exitDamaged || !strings.Contains(out, "items.jsonl") || !strings.HasPrefix(errs, "clew: frontier is damaged: ") ||
+		!strings.HasSuffix(errs, "Try: clew salvage "+failed+" to bring back what can be read, or the same crawl again to begin anew\n") || strings.Count(errs, "\n") != 2 {
 		t.Errorf("check of damage: exit code %d, %q, %q", code, out, errs)
 	}
 	code, out, _ = typed(t, "check", failed, "--json")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -139,9 +140,22 @@ func (p *program) again() string {
 		if arg == "--fresh" || strings.HasPrefix(arg, "--fresh=") {
 			continue
 		}
-		words = append(words, quote(arg))
+		words = append(words, quote(hidePassword(arg)))
 	}
 	return strings.Join(words, " ")
+}
+
+// hidePassword puts xxxxx in the place of the password in a URL: what is printed ends
+// up in logs.
+func hidePassword(arg string) string {
+	u, err := url.Parse(arg)
+	if err != nil {
+		return arg
+	}
+	if _, has := u.User.Password(); !has {
+		return arg
+	}
+	return u.Redacted()
 }
 
 // quote writes a word so that a shell reads it back as it is.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -25,6 +26,9 @@ func (p *program) salvageCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := clew.Salvage(cmd.Context(), args[0])
 			if err != nil {
+				if errors.Is(err, clew.ErrDamaged) { // nothing could be brought back
+					err = &hintedError{err, "the crawl again to set it aside and begin anew"}
+				}
 				return p.hintDir(err, args[0])
 			}
 			if asJSON {
@@ -33,10 +37,7 @@ func (p *program) salvageCommand() *cobra.Command {
 				_, err = io.WriteString(p.out, p.salvageText(s))
 			}
 			if err == nil && len(s.Lost) > 0 {
-				return &hintedError{
-					fmt.Errorf("%w: some of it could not be brought back", clew.ErrDamaged),
-					"the crawl again to go on with what was brought back",
-				}
+				return &hintedError{errLost, "the crawl again to go on with what was brought back"}
 			}
 			return err
 		},

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -29,6 +31,9 @@ func (p *program) snapshotCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, dest := args[0], args[1]
 			if err := clew.Snapshot(cmd.Context(), dir, dest); err != nil {
+				if errors.Is(err, fs.ErrExist) {
+					err = &hintedError{err, "the name of a folder that is empty, or not there yet"}
+				}
 				return p.hintDir(err, dir)
 			}
 			i, err := clew.Inspect(dest)

@@ -136,7 +136,7 @@ func TestDescribe(t *testing.T) {
 		"hinted":   {&hintedError{errors.New("it broke"), "another"}, exitFailed, "clew: it broke\nTry: another\n"},
 		"joined":   {errors.Join(errors.New("one"), errors.New("two")), exitFailed, "clew: one; two\n"},
 		"stack":    {errors.New("abandoned a page:\ngoroutine 1\nmain.go:7"), exitFailed, "clew: abandoned a page\n"},
-		"damaged":  {fmt.Errorf("open: %w", clew.ErrDamaged), exitDamaged, "clew: open: " + clew.ErrDamaged.Error() + "\nTry: --fresh to set the damaged crawl aside and start anew\n"},
+		"damaged":  {fmt.Errorf("open: %w", clew.ErrDamaged), exitDamaged, "clew: open: " + clew.ErrDamaged.Error() + "\nTry: clew salvage DIR to bring back what can be read, or the same crawl again to begin anew\n"},
 		"denied":   {fmt.Errorf("open: %w", os.ErrPermission), exitFailed, "clew: open: permission denied\nTry: a directory that you may write to\n"},
 		"no space": {fmt.Errorf("sync: %w", syscall.ENOSPC), exitFailed, "clew: sync: no space left on device\nTry: the same command again when there is space; nothing committed is lost\n"},
 	}
@@ -152,8 +152,8 @@ func TestDescribe(t *testing.T) {
 
 func TestAgain(t *testing.T) {
 	p := newTerminal()
-	p.args = []string{"crawl", "http://x/?a=1&b=it's", "--fresh", "--crawl-dir", "my crawl", "--fresh=true", ""}
-	if got, want := p.again(), `clew crawl 'http://x/?a=1&b=it'\''s' --crawl-dir 'my crawl' ''`; got != want {
+	p.args = []string{"crawl", "http://x/?a=1&b=it's", "--fresh", "--crawl-dir", "my crawl", "--fresh=true", "", "http://bob:secret@x/"}
+	if got, want := p.again(), `clew crawl 'http://x/?a=1&b=it'\''s' --crawl-dir 'my crawl' '' http://bob:xxxxx@x/`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	p.invoked, p.args = "/tmp/go-build12/b001/exe/clew", nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func (f *Frontier) take(ctx context.Context, o *Outcome, now time.Time) error {
 	f.books.Seeds += o.Seeds
 	f.books.Seeded = f.books.Seeded || o.Seeded
 	if o.Lease != nil {
-		f.finish(ctx, o, now)
+		f.finish(o, now)
 	}
 	if o.Apply != nil {
 		o.Apply(kept)
@@ -104,9 +105,14 @@ func (f *Frontier) take(ctx context.Context, o *Outcome, now time.Time) error {
 
 // keep admits new tasks and items.
 func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Admitted) error {
-	fps := make([]Fingerprint, 0, len(o.Links)+len(o.Items))
-	for i := range o.Links {
-		fps = append(append(fps, o.Links[i].Fingerprint), o.Links[i].Former...)
+	links, err := f.withoutFormer(ctx, o.Links)
+	if err != nil {
+		return err
+	}
+	kept.DuplicateLinks = len(o.Links) - len(links)
+	fps := make([]Fingerprint, 0, len(links)+len(o.Items))
+	for i := range links {
+		fps = append(fps, links[i].Fingerprint)
 	}
 	for i := range o.Items {
 		if o.Items[i].Once != nil {
@@ -118,20 +124,15 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 		return fmt.Errorf("look up fingerprints: %w", err)
 	}
 	var marks []Fingerprint
-	for i := range o.Links {
-		isNew := fresh[0]
-		for _, former := range fresh[1 : 1+len(o.Links[i].Former)] {
-			isNew = isNew && former
-		}
-		fresh = fresh[1+len(o.Links[i].Former):]
-		if !isNew && !o.Links[i].Unfiltered {
+	for i := range links {
+		if !fresh[i] && !links[i].Unfiltered {
 			kept.DuplicateLinks++
 			continue
 		}
 		kept.Links++
-		f.enqueue(ctx, &o.Links[i], now)
-		if o.Links[i].Mark != (Fingerprint{}) {
-			marks = append(marks, o.Links[i].Mark)
+		f.enqueue(&links[i], now)
+		if links[i].Mark != (Fingerprint{}) {
+			marks = append(marks, links[i].Mark)
 		}
 	}
 	if len(marks) > 0 {
@@ -139,7 +140,7 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 			return fmt.Errorf("look up fingerprints: %w", err)
 		}
 	}
-	once := fresh
+	once := fresh[len(links):]
 	for _, item := range o.Items {
 		if item.Once != nil {
 			isNew := once[0]
@@ -157,8 +158,32 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 	return nil
 }
 
+// withoutFormer leaves out the tasks that are known by a former fingerprint. Their present
+// one is not noted: each task leaves as many fingerprints as if it had had no other.
+func (f *Frontier) withoutFormer(ctx context.Context, tasks []Task) ([]Task, error) {
+	var former []Fingerprint
+	for i := range tasks {
+		former = append(former, tasks[i].Former...)
+	}
+	if len(former) == 0 {
+		return tasks, nil
+	}
+	known, err := f.known(ctx, former)
+	if err != nil {
+		return nil, fmt.Errorf("look up former fingerprints: %w", err)
+	}
+	var left []Task
+	for _, t := range tasks {
+		if t.Unfiltered || !slices.Contains(known[:len(t.Former)], true) {
+			left = append(left, t)
+		}
+		known = known[len(t.Former):]
+	}
+	return left, nil
+}
+
 // enqueue appends a task to its host's queue with a new place in the order.
-func (f *Frontier) enqueue(ctx context.Context, t *Task, now time.Time) {
+func (f *Frontier) enqueue(t *Task, now time.Time) {
 	t.State, t.Rank, t.Due = Pending, rank(t), time.Time{}
 	t.Seq = f.books.NextSeq
 	f.books.NextSeq++
@@ -169,12 +194,12 @@ func (f *Frontier) enqueue(ctx context.Context, t *Task, now time.Time) {
 	f.open.put(*t)
 	f.open.touch(h)
 	if h.place == nowhere || h.place == ready && t.Rank < h.rank {
-		f.settleHost(ctx, h, now)
+		f.settleHost(h, now)
 	}
 }
 
 // finish ends a lease.
-func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
+func (f *Frontier) finish(o *Outcome, now time.Time) {
 	lease, h := o.Lease, o.Lease.host
 	key := lease.Key
 	f.release(lease)
@@ -217,7 +242,7 @@ func (f *Frontier) finish(ctx context.Context, o *Outcome, now time.Time) {
 	case Pending, Leased:
 	}
 	f.open.touch(h)
-	f.settleHost(ctx, h, now)
+	f.settleHost(h, now)
 }
 
 // delay puts a task aside until a time.
@@ -273,7 +298,7 @@ func (f *Frontier) promote(ctx context.Context, now time.Time) {
 		f.open.remove(t.Key)
 		f.books.Delayed--
 		f.count(&t, -1)
-		f.enqueue(ctx, &t, now)
+		f.enqueue(&t, now)
 		f.tellCommitter()
 	}
 	f.awaitDelayed()
@@ -297,7 +322,7 @@ func (f *Frontier) Requeue(ctx context.Context, match func(t *Task) bool) (n int
 		if err != nil {
 			return n, fmt.Errorf("read failed tasks: %w", err)
 		}
-		back, err := f.requeue(ctx, &t, match)
+		back, err := f.requeue(&t, match)
 		if err != nil {
 			return n, err
 		}
@@ -308,7 +333,7 @@ func (f *Frontier) Requeue(ctx context.Context, match func(t *Task) bool) (n int
 	return n, nil
 }
 
-func (f *Frontier) requeue(ctx context.Context, t *Task, match func(t *Task) bool) (bool, error) {
+func (f *Frontier) requeue(t *Task, match func(t *Task) bool) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for f.err == nil && !f.closing && f.open.full(&f.opts) {
@@ -325,7 +350,7 @@ func (f *Frontier) requeue(ctx context.Context, t *Task, match func(t *Task) boo
 	f.open.remove(t.Key)
 	f.books.Failed--
 	t.Attempts, t.Blocked, t.Failure = 0, 0, ""
-	f.enqueue(ctx, t, now)
+	f.enqueue(t, now)
 	f.tellCommitter()
 	f.wake()
 	return true, f.err

@@ -106,17 +106,14 @@ func (f *Frontier) tellCommitter() {
 }
 
 // Run commits groups until [Frontier.Close], and returns why it had to stop
-// before. It also fills the tier of known fingerprints. It is called once.
+// before. It also reads the known fingerprints into memory. It is called once.
 func (f *Frontier) Run(ctx context.Context) error {
 	defer close(f.done)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	filled := make(chan struct{})
 	go func() {
 		defer close(filled)
-		if f.resumed.Seen == 0 || f.resumed.Seen > f.tier.capacity() {
-			return
-		}
-		if err := f.fillTier(ctx); err != nil && ctx.Err() == nil {
+		if err := f.fill(ctx); err != nil && ctx.Err() == nil {
 			f.mu.Lock()
 			f.fail(fmt.Errorf("read fingerprints: %w", err))
 			f.mu.Unlock()
@@ -268,6 +265,9 @@ func (f *Frontier) Close(finished bool) error {
 		f.reading.Wait() // the store may be closed next
 		f.mu.Lock()
 		f.tier.free()
+		if f.filter != nil {
+			f.filter.free()
+		}
 		f.mu.Unlock()
 	}()
 	f.mu.Lock()

@@ -22,35 +22,39 @@ const minTierBytes = 4 << 20
 // When the young one is full it becomes the old one, and the old one is dropped.
 type tier struct {
 	complete bool
-	limit    int // slots of one generation of one shard, a power of two
+	turned   bool // a generation was full, so it will not be complete again
+	limit    int  // slots of one generation of one shard, a power of two
 	young    [shards]table
 	old      [shards]table
 	carried  [shards]int // of young: taken over when it began, beyond its share
 }
 
-func newTier(bytes int64) *tier {
+func newTier(bytes int64) *tier { return &tier{complete: true, limit: generation(bytes)} }
+
+// generation is the limit of a tier of a size.
+func generation(bytes int64) int {
 	bytes = max(bytes, minTierBytes)
 	limit := 64
 	for int64(limit)*2*16*2*shards <= bytes {
 		limit *= 2
 	}
-	return &tier{complete: true, limit: limit}
+	return limit
 }
 
 // capacity is the number of fingerprints up to which the tier can be complete.
 func (t *tier) capacity() int64 { return int64(shards) * int64(t.limit) * 3 / 4 * 9 / 10 }
 
-func (t *tier) contains(fp Fingerprint) bool {
-	s := fp[0]
-	return t.young[s].contains(fp) || t.old[s].contains(fp)
-}
+func (t *tier) contains(fp Fingerprint) bool { return t.recent(fp) || t.old[fp[0]].contains(fp) }
+
+// recent reports whether fp would outlast the next turn of generations.
+func (t *tier) recent(fp Fingerprint) bool { return t.young[fp[0]].contains(fp) }
 
 // insert adds fp. When a generation is dropped for it, uncommitted yields the
 // fingerprints that must stay in memory, since the store does not know them yet.
 func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint))) {
 	s := fp[0]
 	if t.young[s].used-t.carried[s] >= t.limit/4*3 {
-		t.complete = false
+		t.complete, t.turned = false, true
 		free(t.old[s].slots)
 		t.old[s] = t.young[s]
 		t.young[s] = table{}
@@ -146,22 +150,56 @@ func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) 
 	}
 	for i, fp := range fps {
 		if known[i] {
-			if !f.tier.complete && !f.tier.contains(fp) {
-				f.tier.insert(fp, f.eachUncommitted) // so that the next page need not ask the store
+			if !f.tier.complete && !f.tier.recent(fp) {
+				f.remember(fp) // so that the next page need not ask the store
 			}
 			continue
 		}
 		if f.tier.contains(fp) {
 			continue // it stands earlier in fps
 		}
-		f.tier.insert(fp, f.eachUncommitted)
+		f.remember(fp)
 		fresh[i] = true
 		f.open.batch.Seen = append(f.open.batch.Seen, fp)
+		f.passOn(fp)
 		f.open.bytes += len(fp)
 		f.books.Seen++
 	}
 	return nil
 }
+
+// remember puts fp into the tier. When the tier turns out not to hold everything, the
+// filter is begun.
+func (f *Frontier) remember(fp Fingerprint) {
+	f.tier.insert(fp, f.eachUncommitted)
+	if f.tier.turned && f.filter == nil {
+		f.beginFilter()
+	}
+}
+
+// mustAsk reports that only the store knows whether fp is known.
+func (f *Frontier) mustAsk(fp Fingerprint) bool {
+	return !f.tier.complete && !f.tier.contains(fp) && (f.filter == nil || f.filter.passes(fp))
+}
+
+// beginFilter makes the filter. What is not committed is put into it here, what is
+// admitted from now on when it is, and what is committed by [Frontier.fillFilter].
+func (f *Frontier) beginFilter() {
+	f.filter = newFilter(f.books.Seen, f.opts.SeenBytes/4*3)
+	f.shareMemory()
+	f.eachUncommitted(f.passOn)
+	close(f.filtering)
+}
+
+// passOn puts fp into the filter, if there is one.
+func (f *Frontier) passOn(fp Fingerprint) {
+	if f.filter != nil && f.filter.insert(fp) {
+		f.shareMemory()
+	}
+}
+
+// shareMemory leaves the tier what the filter does not take.
+func (f *Frontier) shareMemory() { f.tier.limit = generation(f.opts.SeenBytes - f.filter.size()) }
 
 // Recall brings what the store knows of tasks into memory, so that their admission,
 // which holds everybody up, need not look it up: beyond the memory for known
@@ -173,7 +211,7 @@ func (f *Frontier) Recall(ctx context.Context, tasks []Task) {
 	var ask []Fingerprint
 	if !f.tier.complete && f.err == nil {
 		for i := range tasks {
-			if !f.tier.contains(tasks[i].Fingerprint) {
+			if f.mustAsk(tasks[i].Fingerprint) {
 				ask = append(ask, tasks[i].Fingerprint)
 			}
 		}
@@ -193,7 +231,7 @@ func (f *Frontier) Recall(ctx context.Context, tasks []Task) {
 	defer f.mu.Unlock()
 	for i, fp := range ask {
 		if known[i] && !f.tier.contains(fp) {
-			f.tier.insert(fp, f.eachUncommitted)
+			f.remember(fp)
 		}
 	}
 }
@@ -206,7 +244,7 @@ func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error)
 	var ask []Fingerprint
 	for i, fp := range fps {
 		known[i] = f.tier.contains(fp)
-		if !known[i] && !f.tier.complete {
+		if !known[i] && f.mustAsk(fp) {
 			ask = append(ask, fp)
 		}
 	}
@@ -240,47 +278,75 @@ func (f *Frontier) eachUncommitted(yield func(Fingerprint)) {
 	}
 }
 
-// fillTier reads the known fingerprints into memory while the crawl already
-// runs. Until it is done, misses ask the store.
+// fill reads the known fingerprints into memory while the crawl already runs: all of
+// them if they fit, else into the filter. Until it is done, misses ask the store.
+func (f *Frontier) fill(ctx context.Context) error {
+	f.mu.Lock()
+	tier := !f.tier.complete && f.filter == nil
+	f.mu.Unlock()
+	if tier {
+		if err := f.fillTier(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-f.filtering:
+		return f.fillFilter(ctx)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 func (f *Frontier) fillTier(ctx context.Context) error {
+	whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+		for _, fp := range fps {
+			if !f.tier.contains(fp) {
+				f.remember(fp)
+			}
+		}
+		return !f.tier.turned
+	})
+	if err != nil || !whole {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tier.complete = !f.tier.turned
+	return nil
+}
+
+func (f *Frontier) fillFilter(ctx context.Context) error {
+	whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+		for _, fp := range fps {
+			f.passOn(fp)
+		}
+		return true
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.filter.ready = err == nil && whole
+	return err
+}
+
+// eachCommitted calls take with all committed fingerprints, some at a time and while
+// nothing is admitted. It reports whether take got all of them and said yes each time.
+func (f *Frontier) eachCommitted(ctx context.Context, take func(fps []Fingerprint) bool) (whole bool, err error) {
 	const chunk = 4096
 	buf := make([]Fingerprint, 0, chunk)
 	flush := func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		for _, fp := range buf {
-			if !f.tier.contains(fp) {
-				f.tier.insert(fp, f.eachUncommitted)
-			}
-		}
+		more := take(buf)
 		buf = buf[:0]
-		return !f.overflowed()
+		return more
 	}
 	for fp, err := range f.store.Fingerprints(ctx) {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return nil
+		if err != nil || ctx.Err() != nil {
+			return false, err
 		}
 		if buf = append(buf, fp); len(buf) == chunk && !flush() {
-			return nil
+			return false, nil
 		}
 	}
-	if flush() {
-		f.mu.Lock()
-		f.tier.complete = true
-		f.mu.Unlock()
-	}
-	return nil
-}
-
-// overflowed reports whether the tier dropped a generation since it was opened.
-func (f *Frontier) overflowed() bool {
-	for i := range f.tier.old {
-		if len(f.tier.old[i].slots) > 0 {
-			return true
-		}
-	}
-	return false
+	return flush(), nil
 }

@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"container/heap"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,7 @@ type Frontier struct {
 	books   Books
 	saved   Books // as of the last commit
 	tier    *tier
+	filter  *filter // nil while the tier is, or may become, complete
 	hosts   map[string]*host
 	waiting hostHeap // hosts whose time has not come, by nextAt
 	ready   hostHeap // hosts that could be served, by their first task
@@ -75,6 +77,8 @@ type Frontier struct {
 
 	reading sync.WaitGroup // recalls that read the store
 
+	filtering chan struct{} // closed when there is a filter to be filled
+
 	changed chan struct{}
 	kick    chan struct{}
 	stop    chan struct{}
@@ -93,6 +97,7 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	if opts.SeenBytes <= 0 {
 		opts.SeenBytes = 128 << 20
 	}
+	opts.SeenBytes = max(opts.SeenBytes, minTierBytes)
 	if opts.Delay == nil {
 		opts.Delay = func(robots time.Duration) time.Duration { return robots }
 	}
@@ -104,7 +109,7 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	}
 	f := &Frontier{
 		store: store, opts: opts, tier: newTier(opts.SeenBytes), hosts: map[string]*host{},
-		changed: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		filtering: make(chan struct{}), changed: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.room = sync.NewCond(&f.mu)
@@ -135,6 +140,9 @@ func (f *Frontier) load(ctx context.Context) error {
 		f.books.NextSeq = 1 // 0 means "not admitted"
 	}
 	f.tier.complete = books.Seen == 0
+	if books.Seen > f.tier.capacity() {
+		f.beginFilter()
+	}
 	if books.Delayed > 0 {
 		f.nextDue = f.opened
 	}
@@ -144,9 +152,12 @@ func (f *Frontier) load(ctx context.Context) error {
 		}
 		f.restore(rec)
 	}
+	heap.Init(&f.waiting)
+	heap.Init(&f.ready)
 	return nil
 }
 
+// restore puts a host in play. The heaps are put in order when all of them are there.
 func (f *Frontier) restore(rec Host) {
 	h := &host{name: rec.Name, nextAt: rec.NextAt, silent: f.opts.OneFirst}
 	if f.unclean {
@@ -157,8 +168,14 @@ func (f *Frontier) restore(rec Host) {
 		l.stored, l.next = q.Count, q.Head
 	}
 	f.hosts[h.name] = h
-	h.place, h.index = waiting, 0
-	f.waiting.push(h)
+	if l := h.first(); l != nil && !h.nextAt.After(f.opened) {
+		h.rank, h.seq = l.rank, l.front()
+		h.place = ready
+		f.ready.Push(h)
+		return
+	}
+	h.place = waiting
+	f.waiting.Push(h)
 }
 
 // begin commits that a run has started, so that an unclean end shows.

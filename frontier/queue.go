@@ -31,15 +31,21 @@ func (l *level) ready() int64 { return int64(len(l.window)) + l.stored + int64(l
 // count is the number of pending tasks, leased ones included.
 func (l *level) count() int64 { return l.ready() + int64(len(l.leased)) }
 
-// head is the lowest Seq that is not over. It is called only when count is not 0.
-func (l *level) head() uint64 {
-	first := l.next
+// front is the Seq of the first task that could be leased, or a lower one if that
+// task was not read yet.
+func (l *level) front() uint64 {
 	switch {
 	case len(l.window) > 0:
-		first = l.window[0].Seq
+		return l.window[0].Seq
 	case l.stored == 0 && len(l.fresh) > 0:
-		first = l.fresh[0].Seq
+		return l.fresh[0].Seq
 	}
+	return l.next
+}
+
+// head is the lowest Seq that is not over. It is called only when count is not 0.
+func (l *level) head() uint64 {
+	first := l.front()
 	if len(l.leased) > 0 {
 		if low := slices.Min(l.leased); l.ready() == 0 || low < first {
 			return low

@@ -56,7 +56,7 @@ func (f *Frontier) host(name string) *host {
 }
 
 // settleHost moves a host to where it belongs after anything about it changed.
-func (f *Frontier) settleHost(ctx context.Context, h *host, now time.Time) {
+func (f *Frontier) settleHost(h *host, now time.Time) {
 	switch h.place {
 	case waiting:
 		f.waiting.remove(h)
@@ -80,11 +80,7 @@ func (f *Frontier) settleHost(ctx context.Context, h *host, now time.Time) {
 		delete(f.hosts, h.name)
 		f.open.touch(h)
 	default:
-		if err := l.fill(ctx, f.store, h.name, &f.windows); err != nil {
-			f.fail(fmt.Errorf("read the queue of %s: %w", h.name, err))
-			return
-		}
-		h.rank, h.seq = l.rank, l.window[0].Seq
+		h.rank, h.seq = l.rank, l.front()
 		h.place = ready
 		f.ready.push(h)
 	}
@@ -100,18 +96,50 @@ func (f *Frontier) Next(ctx context.Context) (lease *Lease, wait time.Duration, 
 	}
 	now := f.now()
 	f.promote(ctx, now)
-	for f.waiting.Len() > 0 && !f.waiting.hosts[0].nextAt.After(now) {
-		f.settleHost(ctx, f.waiting.hosts[0], now)
+	for n := 0; f.due(now) && (n < dueChunk || f.ready.Len() == 0); n++ {
+		f.settleHost(f.waiting.hosts[0], now)
 	}
-	if f.err != nil {
+	h, err := f.choose(ctx)
+	switch {
+	case err != nil:
+		f.fail(err)
 		return nil, 0, false
-	}
-	if f.ready.Len() == 0 {
+	case f.err != nil:
+		return nil, 0, false
+	case h == nil:
 		f.rest()
 		return nil, f.waitFrom(now), false
 	}
-	lease = f.lease(ctx, f.ready.hosts[0], now)
-	return lease, 0, lease != nil && f.err == nil
+	lease = f.lease(h, now)
+	return lease, 0, lease != nil
+}
+
+// dueChunk bounds the hosts that become ready in one step, so that a million of them
+// whose time has come at once hold nobody up. They are few otherwise.
+const dueChunk = 256
+
+// due reports that the time of the first waiting host has come.
+func (f *Frontier) due(now time.Time) bool {
+	return f.waiting.Len() > 0 && !f.waiting.hosts[0].nextAt.After(now)
+}
+
+// choose returns the ready host whose first task comes first, and has read that task;
+// nil if there is none. A queue is read when its turn has come, not before: of a million
+// hosts most wait long for it.
+func (f *Frontier) choose(ctx context.Context) (*host, error) {
+	for f.ready.Len() > 0 {
+		h := f.ready.hosts[0]
+		l := h.first()
+		if err := l.fill(ctx, f.store, h.name, &f.windows); err != nil {
+			return nil, fmt.Errorf("read the queue of %s: %w", h.name, err)
+		}
+		if h.seq == l.window[0].Seq {
+			return h, nil
+		}
+		h.seq = l.window[0].Seq // it was a guess
+		heap.Fix(&f.ready, 0)
+	}
+	return nil, nil //nolint:nilnil // no host is ready, and nothing is wrong
 }
 
 // rest commits early when nothing is in flight, since nothing else will.
@@ -135,12 +163,12 @@ func (f *Frontier) waitFrom(now time.Time) time.Duration {
 }
 
 // lease takes the first task of a ready host, or asks for its robots.txt.
-func (f *Frontier) lease(ctx context.Context, h *host, now time.Time) *Lease {
+func (f *Frontier) lease(h *host, now time.Time) *Lease {
 	if f.opts.Robots && !h.robotsUntil.After(now) {
 		h.asking = true
 		h.slots++
 		f.leases++
-		f.settleHost(ctx, h, now)
+		f.settleHost(h, now)
 		return &Lease{Task: Task{Key: Key{Host: h.name}}, Robots: true, host: h, before: h.nextAt}
 	}
 	l := h.first()
@@ -157,7 +185,7 @@ func (f *Frontier) lease(ctx context.Context, h *host, now time.Time) *Lease {
 	if d := f.opts.Delay(h.robotsDelay); d > 0 {
 		h.nextAt = now.Add(d)
 	}
-	f.settleHost(ctx, h, now)
+	f.settleHost(h, now)
 	return lease
 }
 
@@ -199,7 +227,7 @@ func (f *Frontier) SetRobots(ctx context.Context, lease *Lease, ttl, delay, wait
 	}
 	f.open.add(values)
 	f.open.touch(h)
-	f.settleHost(ctx, h, now)
+	f.settleHost(h, now)
 	f.wake()
 	return f.err
 }
@@ -216,6 +244,6 @@ func (f *Frontier) Void(ctx context.Context, lease *Lease) {
 	lease.host.slots--
 	f.leases--
 	f.solo = false
-	f.settleHost(ctx, lease.host, f.now())
+	f.settleHost(lease.host, f.now())
 	f.wake()
 }

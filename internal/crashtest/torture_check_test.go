@@ -300,14 +300,15 @@ func withoutPlace(items []string) []string {
 	return rest
 }
 
-// bare takes out of failures what handlers were called at the time and, since those
-// of requests that were put back begin anew, the attempts.
+// bare takes out of failures what handlers were called at the time, and the attempts
+// where they may differ: those of requests that were put back begin anew, and a site
+// whose pages fail once fails a page that is fetched again after a stop no more.
 func (r *round) bare(failures []string) []string {
 	name, attempts := regexp.MustCompile(`handler \S+:`), regexp.MustCompile(` (after \d+|\(\d+) attempts\)?`)
 	rest := make([]string, len(failures))
 	for i, f := range failures {
 		rest[i] = name.ReplaceAllString(f, "handler:")
-		if r.requeued {
+		if r.requeued || r.plan.Design.Site.RetryRate > 0 {
 			rest[i] = attempts.ReplaceAllString(rest[i], "")
 		}
 	}

@@ -194,7 +194,8 @@ func (d *Directory) Store(o Options) (*Store, error) {
 // NoteDamage keeps what a run found damaged, where opening does not look, for the
 // next one.
 func (d *Directory) NoteDamage(found error) error {
-	if err := writeFile(d.fs, d.file(damagedName), []byte(found.Error()+"\n")); err != nil {
+	cause := strings.ReplaceAll(firstLine(found), frontier.ErrDamaged.Error()+": ", "")
+	if err := writeFile(d.fs, d.file(damagedName), []byte(cause+"\n")); err != nil {
 		return fmt.Errorf("write %s: %w", d.file(damagedName), explain(d.fs, d.path, err))
 	}
 	return nil
@@ -209,7 +210,7 @@ func (d *Directory) Damage() error {
 	case err != nil:
 		return fmt.Errorf("read %s: %w", d.file(damagedName), err)
 	}
-	return fmt.Errorf("%w: found by an earlier run: %s", frontier.ErrDamaged, strings.TrimSpace(string(data)))
+	return fmt.Errorf("%w: found earlier: %s", frontier.ErrDamaged, strings.TrimSpace(string(data)))
 }
 
 // HasFrontier reports whether the frontier is there: not before the first commit, nor

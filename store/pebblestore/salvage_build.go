@@ -205,7 +205,7 @@ func (b *builder) tasks(ctx context.Context) error {
 		}
 	}
 	if lost > 0 {
-		b.to.lose("%d requests: their records cannot be read", lost)
+		b.to.lose("%d requests: their records cannot be read, and their pages are not found again", lost)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func consequence(prefix byte) string {
 	case prefixBooks:
 		return "counters may be older than the crawl"
 	case prefixDelayed, prefixPending:
-		return "pending requests may be missing, and finished ones may be made again"
+		return "pending requests may be missing, and their pages are not found again; finished ones may be made again"
 	case prefixFailed:
 		return "failed requests may be missing from the list"
 	case prefixGroup:
@@ -35,7 +35,7 @@ func consequence(prefix byte) string {
 
 // tableLost is what follows when a table is lost.
 const tableLost = "known URLs, pending requests and values may be missing or old: " +
-	"pages may be fetched again, and some that were pending may not be fetched"
+	"pages may be fetched again, and pages that were pending may be missing, and are not found again"
 
 // table reads a table. Around a block that is damaged it reads from both sides.
 func (g *gatherer) table(name string) error {

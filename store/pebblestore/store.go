@@ -31,9 +31,7 @@ const (
 type Options struct {
 	// Logger receives Pebble's errors, and its chatter at debug level. Nil discards it.
 	Logger *slog.Logger
-	// CacheBytes is the size of the block cache. It should hold the filters of the
-	// known fingerprints, 1.25 MB a million: once it does not, each lookup reads
-	// whole filters from the disk. Default 64 MB.
+	// CacheBytes is the size of the block cache. Default 64 MB.
 	CacheBytes int64
 	// MemTableBytes is the size at which a memtable is flushed; up to four are in
 	// memory at a time. Default 32 MB.
@@ -66,6 +64,7 @@ type Store struct {
 	flushing atomic.Bool   // Pebble has written a table, see engineFS.late
 	opened   atomic.Bool   // Pebble has opened
 	closed   bool
+	gone     bool // closed, though it had failed
 
 	readMu  sync.Mutex
 	noReads bool
@@ -147,13 +146,17 @@ func (s *Store) options(o Options) *pebble.Options {
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) { s.poison(fmt.Errorf("write in the background: %w", err)) },
 			DataCorruption: func(info pebble.DataCorruptionInfo) {
-				s.poison(fmt.Errorf("%w: %s", frontier.ErrDamaged, info.String()))
+				s.poison(fmt.Errorf("%w: %s: %w", frontier.ErrDamaged, info.Path, oneLine(info.Details)))
 			},
 		},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
+	// The last level holds nearly everything, and what is looked up is nearly always
+	// there, since the frontier has a filter of its own. Filters of it would crowd all
+	// else out of the cache: 1.25 MB a million fingerprints, megabytes at a time.
+	opts.Levels[len(opts.Levels)-1].FilterPolicy = pebble.NoFilterPolicy
 	return opts
 }
 
@@ -290,7 +293,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	if s.Failed() {
-		s.abandon() // with the item log, to which a call that was given up may still write
+		s.gone = s.abandon() // with the item log, to which a call that was given up may still write
 		return s.noteDamage()
 	}
 	s.endAudit()
@@ -366,6 +369,10 @@ func (s *Store) abandon() bool {
 // stays held until the process ends, since Pebble may still be at work.
 func (s *Store) Failed() bool { return s.failed() != nil }
 
+// Gone reports whether Close has closed everything, also of a store that had failed:
+// then the directory may be opened again in this process.
+func (s *Store) Gone() bool { return s.closed && (s.gone || !s.Failed()) }
+
 // Load implements [frontier.Store].
 func (s *Store) Load(context.Context) (frontier.Books, error) { return s.books, s.failed() }
 
@@ -377,7 +384,7 @@ func incomplete(err error) error {
 		!strings.Contains(err.Error(), "name from file") { // of OPTIONS, which says how keys are compared
 		return err
 	}
-	return fmt.Errorf("%w: %w", frontier.ErrDamaged, err)
+	return fmt.Errorf("%w: %w", frontier.ErrDamaged, oneLine(err))
 }
 
 // classify marks evidence of damage, and nothing else, as such.
@@ -386,10 +393,19 @@ func classify(err error) error {
 		return err
 	}
 	if pebble.IsCorruptionError(err) {
-		return fmt.Errorf("%w: %w", frontier.ErrDamaged, err)
+		return fmt.Errorf("%w: %w", frontier.ErrDamaged, oneLine(err))
 	}
 	return err
 }
+
+// A shortError is an error of Pebble's without what follows on further lines: its
+// carriers of details, which say nothing, and stacks.
+type shortError struct{ error }
+
+func (e shortError) Error() string { return firstLine(e.error) }
+func (e shortError) Unwrap() error { return e.error }
+
+func oneLine(err error) error { return shortError{err} }
 
 func bounds(prefix []byte) *pebble.IterOptions {
 	return &pebble.IterOptions{LowerBound: prefix, UpperBound: upper(prefix)}
