@@ -31,7 +31,7 @@ func (d *Directory) rebuildReport(tmp *Directory, s *Salvage) error {
 		report, err = readFile(d.fs, d.file(reportName))
 		if err != nil || json.Unmarshal(report, &members) != nil {
 			s.lose("%s: the counters and the spider's state", reportName)
-			members = map[string]json.RawMessage{"status": json.RawMessage(`"finished"`)}
+			members = map[string]json.RawMessage{}
 		} else {
 			s.lose("the checksum of %s: its numbers are taken as they read", reportName)
 		}
@@ -40,6 +40,7 @@ func (d *Directory) rebuildReport(tmp *Directory, s *Salvage) error {
 			return fmt.Errorf("read report: %w", err)
 		}
 	}
+	members["status"] = json.RawMessage(`"finished"`) // as every crawl with a report
 	if raw, ok := members["stats"]; ok && json.Unmarshal(raw, &stats) != nil {
 		s.lose("the counters in %s", reportName)
 		stats = map[string]json.RawMessage{}
