@@ -33,7 +33,11 @@ func (c Canonicalizer) Canonical(raw string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := split(s)
+	return c.canonical(raw, s, split(s))
+}
+
+// canonical is Canonical for a URL that is normal and has been split.
+func (c Canonicalizer) canonical(raw, s string, p pieces) (string, error) {
 	path, query, fragment := respell(p.path, pathLegal), sortQuery(p.query), ""
 	if c.KeepFragment && len(p.fragment) > 1 {
 		fragment = respell(p.fragment, queryLegal)

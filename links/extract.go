@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/html"
-
 	"github.com/clew-crawler/clew/selector"
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // Link is one link of a page.
@@ -115,7 +114,7 @@ func (e Extractor) Extract(doc *selector.Document) []Link {
 			if !ok {
 				continue
 			}
-			url, ok := e.target(href, resolve)
+			url, ok := e.target(strings.Clone(href), resolve)
 			if !ok || !filter.passes(url) {
 				continue
 			}
@@ -174,11 +173,11 @@ func resolver(doc *selector.Document) func(string) (string, error) {
 
 // scope gives a function that tells whether a node lies in the part of the page
 // that links are taken from.
-func (e Extractor) scope(doc *selector.Document) func(*html.Node) bool {
+func (e Extractor) scope(doc *selector.Document) func(dom.Node) bool {
 	if len(e.RestrictCSS)+len(e.RestrictXPath) == 0 {
-		return func(*html.Node) bool { return true }
+		return func(dom.Node) bool { return true }
 	}
-	parts := make(map[*html.Node]bool)
+	parts := make(map[dom.Node]bool)
 	for _, query := range e.RestrictCSS {
 		for part := range doc.CSS(query).All() {
 			parts[part.Node()] = true
@@ -189,8 +188,8 @@ func (e Extractor) scope(doc *selector.Document) func(*html.Node) bool {
 			parts[part.Node()] = true
 		}
 	}
-	return func(n *html.Node) bool {
-		for ; n != nil; n = n.Parent {
+	return func(n dom.Node) bool {
+		for ; !n.IsZero(); n = n.Parent() {
 			if parts[n] {
 				return true
 			}
@@ -228,27 +227,27 @@ func (f filter) passes(url string) bool {
 	return f.AllExtensions || !hasDeniedExtension(split(s).path, f.DenyExtensions)
 }
 
-func attribute(n *html.Node, name string) (string, bool) {
-	for _, a := range n.Attr {
-		if a.Namespace == "" && strings.EqualFold(a.Key, name) {
-			return a.Val, true
+func attribute(n dom.Node, name string) (string, bool) {
+	for i := range n.NumAttr() {
+		if a := n.Attr(i); a.Namespace == "" && strings.EqualFold(a.Name, name) {
+			return a.Value, true
 		}
 	}
 	return "", false
 }
 
-func isNoFollow(n *html.Node) bool {
+func isNoFollow(n dom.Node) bool {
 	rel, _ := attribute(n, "rel")
 	return slices.ContainsFunc(strings.Fields(rel), func(word string) bool {
 		return strings.EqualFold(word, "nofollow")
 	})
 }
 
-func textOf(n *html.Node) string {
+func textOf(n dom.Node) string {
 	var text strings.Builder
 	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			text.WriteString(d.Data)
+		if d.IsText() {
+			text.WriteString(d.Data())
 		}
 	}
 	return strings.Join(strings.Fields(text.String()), " ")

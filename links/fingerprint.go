@@ -79,9 +79,22 @@ func (r Recipe) headerNames() []string {
 // the recipe takes, each field with its length in front. The error is that of
 // Canonicalizer.Canonical for the URL.
 func (r Recipe) Fingerprint(id Identity) (Fingerprint, error) {
-	url, err := Canonicalizer{KeepFragment: r.KeepFragment}.Canonical(id.URL)
+	fp, _, err := r.Identify(id)
+	return fp, err
+}
+
+// Identify gives the identity of a request and the unit of politeness that it belongs
+// to, as [Origin] does, for less than the two together. The error is that of
+// Canonicalizer.Canonical for the URL.
+func (r Recipe) Identify(id Identity) (fp Fingerprint, host string, err error) {
+	s, err := normal(id.URL)
 	if err != nil {
-		return Fingerprint{}, err
+		return fp, "", err
+	}
+	p := split(s)
+	url, err := Canonicalizer{KeepFragment: r.KeepFragment}.canonical(id.URL, s, p)
+	if err != nil {
+		return fp, "", err
 	}
 	method := "GET"
 	if id.Method != "" {
@@ -100,7 +113,7 @@ func (r Recipe) Fingerprint(id Identity) (Fingerprint, error) {
 			buffer = appendField(buffer, value)
 		}
 	}
-	return xxh3.Hash128(buffer).Bytes(), nil
+	return xxh3.Hash128(buffer).Bytes(), origin(s, p), nil
 }
 
 // headerValues gives the values of a header whose name may be spelled in any case.

@@ -17,11 +17,14 @@ func Origin(rawURL string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := split(s)
+	return origin(s, split(s)), nil
+}
+
+func origin(s string, p pieces) string {
 	if p.userinfo == "" {
-		return s[:len(p.scheme)+len("://")+len(p.host)], nil
+		return s[:len(p.scheme)+len("://")+len(p.host)]
 	}
-	return p.scheme + "://" + p.host, nil
+	return p.scheme + "://" + p.host
 }
 
 // Hostname gives the host of a URL without port, in lower case and ASCII, an

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
@@ -25,7 +26,8 @@ func decode(body []byte, contentType string) (text, name string) {
 	valid := utf8.Valid(body)
 	switch {
 	case valid && (name == "" || name == "utf-8"):
-		return string(body), "utf-8"
+		// The body is not changed any more, so it need not be copied.
+		return unsafe.String(unsafe.SliceData(body), len(body)), "utf-8" //nolint:gosec // see above
 	case name == "":
 		name = "windows-1252"
 	}

@@ -2,8 +2,9 @@ package selector
 
 import (
 	"math"
+	"slices"
 
-	"golang.org/x/net/html"
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // A compiled selector list is an automaton that runs over the tree from the
@@ -47,16 +48,17 @@ type step struct {
 
 // compound is what a single element must satisfy.
 type compound struct {
-	prefix string // namespace prefix as written in the page, "" if any will do
-	name   string // type, "" if any will do
-	lower  string // name in lower case, as HTML trees have it
+	prefix string  // namespace prefix as written in the page, "" if any will do
+	name   string  // type, "" if any will do
+	lower  string  // name in lower case, as HTML trees have it
+	tag    dom.Tag // of that name
 	tests  []test
 	nths   []nth
 	scope  bool
 }
 
 // test looks at one element. bits are those of its steps already known.
-type test func(r *run, n *html.Node, bits uint64) bool
+type test func(r *run, n dom.Node, bits uint64) bool
 
 // nth is a test of an element's place among its siblings.
 type nth struct {
@@ -73,7 +75,7 @@ type matcher struct {
 	last      uint64
 }
 
-func (m *matcher) match(r *run, n *html.Node, bits uint64) bool {
+func (m *matcher) match(r *run, n dom.Node, bits uint64) bool {
 	if bits&m.last != 0 {
 		return true
 	}
@@ -86,11 +88,11 @@ func (m *matcher) match(r *run, n *html.Node, bits uint64) bool {
 }
 
 // match tries all of a compound but its nths.
-func (c *compound) match(r *run, n *html.Node, bits uint64) bool {
-	if c.name != "" && n.Data != c.name && n.Data != c.lower {
+func (c *compound) match(r *run, n dom.Node, bits uint64) bool {
+	if c.name != "" && !c.named(n) {
 		return false
 	}
-	if c.prefix != "" && n.Namespace != c.prefix {
+	if c.prefix != "" && n.Namespace() != c.prefix {
 		return false
 	}
 	if c.scope && !r.inScope(n) {
@@ -102,6 +104,15 @@ func (c *compound) match(r *run, n *html.Node, bits uint64) bool {
 		}
 	}
 	return true
+}
+
+// named says whether an element has the compound's name.
+func (c *compound) named(n dom.Node) bool {
+	if tag := n.Tag(); tag != dom.Other {
+		return tag == c.tag
+	}
+	name := n.Name()
+	return name == c.name || name == c.lower
 }
 
 // holds says whether the i-th sibling (from 1) satisfies an+b.
@@ -117,28 +128,29 @@ func (t nth) holds(i int) bool {
 type run struct {
 	*program
 
-	scope  map[*html.Node]bool
-	only   *html.Node // the scope, if it is a single node
-	budget *int       // steps left, shared with the runs inside it
-	cells  []cell     // stack of sibling elements, one level above the other
+	doc    *Document
+	scope  map[dom.Node]bool
+	only   dom.Node // the scope, if it is a single node
+	budget *int     // steps left, shared with the runs inside it
+	cells  []cell   // stack of sibling elements, one level above the other
 	found  []match
 	first  bool // one result is enough
 }
 
 // cell is an element and what is known of it while its level is worked on.
 type cell struct {
-	node *html.Node
+	node dom.Node
 	bits uint64
 	ok   bool
 	out  bool // outside the scope: only counted by nths
 }
 
-func (r *run) inScope(n *html.Node) bool {
+func (r *run) inScope(n dom.Node) bool {
 	switch {
 	case r.scope != nil:
 		return r.scope[n]
-	case r.only.Type == html.DocumentNode:
-		return n.Parent == r.only
+	case r.only.Kind() == dom.DocumentNode:
+		return n.Parent() == r.only
 	}
 	return n == r.only
 }
@@ -150,8 +162,8 @@ func (r *run) over() bool {
 
 // from collects the results below root and, where the program says so, root
 // itself and the siblings after it.
-func (r *run) from(root *html.Node) {
-	if root.Type == html.DocumentNode {
+func (r *run) from(root dom.Node) {
+	if root.Kind() == dom.DocumentNode {
 		r.below(root, 0, 0)
 		return
 	}
@@ -166,18 +178,18 @@ func (r *run) from(root *html.Node) {
 	r.cells = r.cells[:0]
 	r.give(root, known&r.self)
 	r.descend(root, known, known)
-	if r.aside && root.NextSibling != nil {
+	if r.aside && !root.NextSibling().IsZero() {
 		r.after(root, known)
 	}
 }
 
 // after collects the results among the siblings after root and below them.
-func (r *run) after(root *html.Node, known uint64) {
+func (r *run) after(root dom.Node, known uint64) {
 	limit := r.nexts
 	if r.hasLater {
 		limit = math.MaxInt
 	}
-	r.push(root.NextSibling, limit)
+	r.push(root.NextSibling(), limit)
 	r.level(r.cells, 0, 0, known)
 	for i := 0; i < len(r.cells) && !r.over(); i++ {
 		if c := r.cells[i]; !c.out {
@@ -190,14 +202,14 @@ func (r *run) after(root *html.Node, known uint64) {
 
 // push puts elements on the stack: up to limit of them from first on and, if
 // places matter, all their siblings.
-func (r *run) push(first *html.Node, limit int) {
+func (r *run) push(first dom.Node, limit int) {
 	n, reached := first, false
 	if r.hasNth {
-		n = first.Parent.FirstChild
+		n = first.Parent().FirstChild()
 	}
-	for ; n != nil && (limit > 0 || r.hasNth); n = n.NextSibling {
+	for ; !n.IsZero() && (limit > 0 || r.hasNth); n = n.NextSibling() {
 		reached = reached || n == first
-		if n.Type != html.ElementNode {
+		if !n.IsElement() {
 			continue
 		}
 		in := reached && limit > 0
@@ -210,7 +222,7 @@ func (r *run) push(first *html.Node, limit int) {
 
 // descend goes below n if anything can come of it. known are n's bits, above
 // those of n and its ancestors.
-func (r *run) descend(n *html.Node, known, above uint64) {
+func (r *run) descend(n dom.Node, known, above uint64) {
 	canStart := r.start
 	if r.scope == nil {
 		canStart &^= r.scoped // the one scope is not down there
@@ -221,20 +233,20 @@ func (r *run) descend(n *html.Node, known, above uint64) {
 }
 
 // below collects the results among the descendants of parent, in order.
-func (r *run) below(parent *html.Node, known, above uint64) {
+func (r *run) below(parent dom.Node, known, above uint64) {
 	base := len(r.cells)
-	for n := parent.FirstChild; n != nil; n = n.NextSibling {
-		if n.Type == html.ElementNode {
+	for n := parent.FirstChild(); !n.IsZero(); n = n.NextSibling() {
+		if n.IsElement() {
 			r.cells = append(r.cells, cell{node: n})
 		}
 	}
 	r.level(r.cells[base:], known, above, 0)
 	next := base
-	for n := parent.FirstChild; n != nil && !r.over(); n = n.NextSibling {
+	for n := parent.FirstChild(); !n.IsZero() && !r.over(); n = n.NextSibling() {
 		switch {
-		case n.Type == html.TextNode && known&r.texts != 0:
+		case n.IsText() && known&r.texts != 0:
 			r.found = append(r.found, match{node: n})
-		case n.Type == html.ElementNode:
+		case n.IsElement():
 			bits := r.cells[next].bits
 			next++
 			r.give(n, bits)
@@ -245,7 +257,7 @@ func (r *run) below(parent *html.Node, known, above uint64) {
 }
 
 // give adds what n gives as an element. Its text is given on the way down.
-func (r *run) give(n *html.Node, bits uint64) {
+func (r *run) give(n dom.Node, bits uint64) {
 	if bits&r.elements != 0 {
 		r.found = append(r.found, match{node: n})
 	}
@@ -328,16 +340,16 @@ func (r *run) place(t nth, cells []cell) {
 		count++
 		place := count
 		if t.ofType {
-			counts[c.node.Data]++
-			place = counts[c.node.Data]
+			counts[c.node.Name()]++
+			place = counts[c.node.Name()]
 		}
 		c.ok = c.ok && t.holds(place)
 	}
 }
 
 // has runs a program for :has, whose scope is the element in question.
-func (r *run) has(p *program, n *html.Node) bool {
-	inner := run{program: p, only: n, budget: r.budget, first: true}
+func (r *run) has(p *program, n dom.Node) bool {
+	inner := run{program: p, doc: r.doc, only: n, budget: r.budget, first: true}
 	inner.from(n)
 	return len(inner.found) > 0
 }
@@ -353,13 +365,13 @@ func (d *Document) compileCSS(query string) *program {
 
 // runCSS runs a program from each of the given nodes, which are in document
 // order. What is below several of them is looked at once.
-func (d *Document) runCSS(query string, p *program, nodes []*html.Node) Selection {
+func (d *Document) runCSS(query string, p *program, nodes []dom.Node) Selection {
 	budget := d.budget()
-	r := run{program: p, budget: &budget}
+	r := run{program: p, doc: d, budget: &budget, cells: d.cells[:0], found: d.found[:0]}
 	if len(nodes) == 1 {
 		r.only = nodes[0]
 	} else {
-		r.scope = make(map[*html.Node]bool, len(nodes))
+		r.scope = make(map[dom.Node]bool, len(nodes))
 		for _, n := range nodes {
 			r.scope[n] = true
 		}
@@ -369,11 +381,12 @@ func (d *Document) runCSS(query string, p *program, nodes []*html.Node) Selectio
 			r.from(n)
 		}
 	}
+	d.cells, d.found = r.cells[:0], r.found[:0] // to be used again
 	if budget < 0 {
 		d.fail("evaluate", "CSS selector", query, errBudget)
 		return Selection{doc: d}
 	}
-	s := Selection{doc: d, matches: r.found}
+	s := Selection{doc: d, matches: slices.Clone(r.found)}
 	if p.aside && len(nodes) > 1 {
 		s.matches = d.sorted(s.matches)
 	}
@@ -381,8 +394,8 @@ func (d *Document) runCSS(query string, p *program, nodes []*html.Node) Selectio
 }
 
 // within says whether an ancestor of n is in the set.
-func within(n *html.Node, set map[*html.Node]bool) bool {
-	for p := n.Parent; p != nil; p = p.Parent {
+func within(n dom.Node, set map[dom.Node]bool) bool {
+	for p := n.Parent(); !p.IsZero(); p = p.Parent() {
 		if set[p] {
 			return true
 		}

@@ -5,7 +5,8 @@ import (
 	"strings"
 
 	"github.com/andybalholm/cascadia"
-	"golang.org/x/net/html"
+
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // pseudoClass parses a pseudo-class after its ":", which is at the offset at.
@@ -85,7 +86,7 @@ func (p *cssParser) is(c *compound, not bool) error {
 	if err != nil {
 		return err
 	}
-	c.tests = append(c.tests, func(r *run, n *html.Node, bits uint64) bool {
+	c.tests = append(c.tests, func(r *run, n dom.Node, bits uint64) bool {
 		return m.match(r, n, bits) != not
 	})
 	return nil
@@ -125,7 +126,7 @@ func (p *cssParser) has(c *compound, implied byte) error {
 		return err
 	}
 	inner.finish()
-	c.tests = append(c.tests, func(r *run, n *html.Node, _ uint64) bool { return r.has(inner, n) })
+	c.tests = append(c.tests, func(r *run, n dom.Node, _ uint64) bool { return r.has(inner, n) })
 	return nil
 }
 
@@ -220,7 +221,7 @@ func (p *cssParser) foreign(c *compound, at int, name string) error {
 	if err != nil {
 		return p.fail(at, "%v", err)
 	}
-	c.tests = append(c.tests, func(_ *run, n *html.Node, _ uint64) bool { return sel.Match(n) })
+	c.tests = append(c.tests, func(r *run, n dom.Node, _ uint64) bool { return sel.Match(r.doc.mirror(n)) })
 	return nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // compound parses the simple selectors of one element into c, and the
@@ -69,6 +69,7 @@ func (p *cssParser) typeName(c *compound) error {
 		}
 	}
 	c.lower = asciiLower(c.name)
+	c.tag = dom.Lookup(c.lower)
 	return nil
 }
 
@@ -204,7 +205,7 @@ func (p *cssParser) attrValue(name string, op byte) (test, error) {
 		return attrTest(name, holds), nil
 	}
 	equals := attrTest(name, holds)
-	return func(r *run, n *html.Node, bits uint64) bool { return !equals(r, n, bits) }, nil
+	return func(r *run, n dom.Node, bits uint64) bool { return !equals(r, n, bits) }, nil
 }
 
 // attrOperator compares values. The operators for parts never match an empty
@@ -229,30 +230,21 @@ func attrOperator(op byte, want string) func(string) bool {
 }
 
 func attrTest(name string, holds func(string) bool) test {
-	return func(_ *run, n *html.Node, _ uint64) bool {
+	return func(_ *run, n dom.Node, _ uint64) bool {
 		v, ok := attribute(n, name)
 		return ok && holds(v)
 	}
 }
 
-// attribute returns an attribute of an element by name, by prefix:name or, if no
-// other has that name, by the name behind a prefix. Names may also be given in
-// capitals where the page, like all HTML, has none.
-func attribute(n *html.Node, name string) (string, bool) {
-	prefixed := -1
-	for i, a := range n.Attr {
-		switch {
-		case a.Key == name && a.Namespace == "", a.Namespace != "" && a.Namespace+":"+a.Key == name:
-			return a.Val, true
-		case a.Key == name && prefixed < 0:
-			prefixed = i
-		}
-	}
-	if prefixed >= 0 {
-		return n.Attr[prefixed].Val, true
+// attribute returns an attribute of an element by name or prefix:name, see
+// [dom.Node.Lookup]. Names may also be given in capitals where the page, like all HTML,
+// has none.
+func attribute(n dom.Node, name string) (string, bool) {
+	if value, ok := n.Lookup(name); ok {
+		return value, true
 	}
 	if lower := asciiLower(name); lower != name {
-		return attribute(n, lower)
+		return n.Lookup(lower)
 	}
 	return "", false
 }

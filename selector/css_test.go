@@ -25,8 +25,8 @@ func ids(s selector.Selection) []string {
 		switch n := one.Node(); {
 		case one.HasAttr("id"):
 			got = append(got, one.Attr("id"))
-		case n != nil && n.Data != "" && one.HTML() != "" && strings.HasPrefix(one.Get(), "<"):
-			got = append(got, n.Data)
+		case !n.IsZero() && n.Name() != "" && one.HTML() != "" && strings.HasPrefix(one.Get(), "<"):
+			got = append(got, n.Name())
 		default:
 			got = append(got, one.Get())
 		}
@@ -305,7 +305,7 @@ func FuzzCSS(f *testing.F) {
 		}
 		seen := make(map[any]bool)
 		for one := range all.All() {
-			if n := one.Node(); n != nil {
+			if n := one.Node(); !n.IsZero() {
 				if seen[n] {
 					t.Fatalf("%q gives a node twice", query)
 				}

@@ -9,8 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // Document is one page: a body, its declared type and its address. It is read
@@ -27,12 +26,16 @@ type Document struct {
 	text     string
 	encoding string
 
-	root  *html.Node
+	nodes *dom.Tree
 	isXML bool
-	order map[*html.Node]int
+	order []int     // of the nodes, by their IDs
+	html  *htmlTree // for what works on trees of the html package only
 
 	based bool
 	base  string
+
+	cells []cell  // memory of queries
+	found []match // likewise
 
 	err   error
 	limit int // steps of one query; 0 means maxSteps
@@ -56,7 +59,7 @@ func (d *Document) CSS(query string) Selection {
 	if p == nil {
 		return Selection{doc: d}
 	}
-	return d.runCSS(query, p, []*html.Node{d.tree()})
+	return d.runCSS(query, p, []dom.Node{d.tree()})
 }
 
 // XPath selects by an XPath expression. One that gives a string, a number or a
@@ -66,7 +69,7 @@ func (d *Document) XPath(query string) Selection {
 	if x == nil {
 		return Selection{doc: d}
 	}
-	return d.runXPath(query, x, []*html.Node{d.tree()})
+	return d.runXPath(query, x, []dom.Node{d.tree()})
 }
 
 // Re returns what a regular expression finds in [Document.Text]: of each match
@@ -145,7 +148,7 @@ func (d *Document) baseHref() (string, bool) {
 		return "", false
 	}
 	for n := range root.Descendants() {
-		if n.DataAtom == atom.Base && n.Namespace == "" {
+		if n.Tag() == dom.Base && n.Namespace() == "" {
 			if href, ok := attribute(n, "href"); ok {
 				return href, true
 			}
@@ -159,29 +162,41 @@ func (d *Document) baseHref() (string, bool) {
 // never errors.
 func (d *Document) Err() error { return d.err }
 
+// Close gives the page's memory to pages that are read later. The page and all that was
+// selected in it are empty from then on; strings that were read stay.
+func (d *Document) Close() {
+	if d.nodes != nil {
+		d.nodes.Release()
+	}
+	*d = Document{decoded: true, err: d.err}
+}
+
 // tree returns the root of the tree, built at the first call.
-func (d *Document) tree() *html.Node {
-	if d.root == nil {
+func (d *Document) tree() dom.Node {
+	if d.nodes == nil {
 		text := d.Text()
 		d.isXML = isXML(d.contentType, text)
 		if d.isXML {
-			d.root = parseXML(text)
+			d.nodes = dom.ParseXML(text)
 		} else {
-			d.root = parseHTML(text)
+			d.nodes = dom.ParseHTML(text)
 		}
 	}
-	return d.root
+	return d.nodes.Root()
 }
 
 // position is a node's place in document order.
-func (d *Document) position(n *html.Node) int {
+func (d *Document) position(n dom.Node) int {
 	if d.order == nil {
-		d.order = make(map[*html.Node]int)
-		for c := range d.tree().Descendants() {
-			d.order[c] = len(d.order) + 1 // the root is 0
+		root := d.tree()
+		d.order = make([]int, d.nodes.Len())
+		place := 0
+		for c := range root.Descendants() {
+			place++
+			d.order[c.ID()] = place // the root is 0
 		}
 	}
-	return d.order[n]
+	return d.order[n.ID()]
 }
 
 func (d *Document) compile() *Compiler {

@@ -92,7 +92,7 @@ func TestZeroValues(t *testing.T) {
 	var s selector.Selection
 	check(t, "zero", []string{s.Get(), s.CSS("a").XPath("//b").Text(), s.HTML(), s.ReFirst("x"), s.Attr("x")}, make([]string, 5))
 	check(t, "zero lists", len(s.GetAll())+len(s.Re("x"))+s.First().Len()+s.Last().Len()+s.Parent().Len(), 0)
-	if s.Node() != nil || s.JSON(new(any)) == nil {
+	if !s.Node().IsZero() || s.JSON(new(any)) == nil {
 		t.Error("a zero Selection has a node or JSON")
 	}
 	var d selector.Document

@@ -92,7 +92,7 @@ func FuzzTime(f *testing.F) {
 			t.Skip()
 		}
 		start := time.Now()
-		d := selector.Parse([]byte(strings.Repeat(unit, 1200/len(unit))), "text/html", "")
+		d := selector.Parse([]byte(strings.Repeat(unit, 4000/len(unit))), "text/html", "")
 		d.CSS(css).Len()
 		d.XPath(xpath).Len()
 		if took := time.Since(start); took > 10*time.Second {

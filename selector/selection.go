@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
-	"golang.org/x/net/html"
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // Selection is what a query found, in document order: elements, texts and
@@ -22,21 +23,21 @@ type Selection struct {
 // match is one result: a node, an attribute (node, attr and value), or a value
 // that belongs to no node.
 type match struct {
-	node  *html.Node
+	node  dom.Node
 	attr  string
 	value string
 }
 
 // isNode says whether the result is a node itself.
-func (m match) isNode() bool { return m.node != nil && m.attr == "" }
+func (m match) isNode() bool { return !m.node.IsZero() && m.attr == "" }
 
 // get is the string that a result stands for.
 func (d *Document) get(m match) string {
 	switch {
 	case !m.isNode():
-		return m.value
-	case m.node.Type == html.TextNode:
-		return m.node.Data
+		return strings.Clone(m.value)
+	case m.node.IsText():
+		return strings.Clone(m.node.Data())
 	}
 	return d.render(m.node)
 }
@@ -120,10 +121,10 @@ func (s Selection) XPath(query string) Selection {
 
 // nodes returns the nodes a query can start from; texts only for XPath, which
 // can go up from them.
-func (s Selection) nodes(texts bool) []*html.Node {
-	nodes := make([]*html.Node, 0, len(s.matches))
+func (s Selection) nodes(texts bool) []dom.Node {
+	nodes := make([]dom.Node, 0, len(s.matches))
 	for _, m := range s.matches {
-		if m.isNode() && (texts || m.node.Type == html.ElementNode || m.node.Type == html.DocumentNode) {
+		if m.isNode() && (texts || m.node.IsElement() || m.node.Kind() == dom.DocumentNode) {
 			nodes = append(nodes, m.node)
 		}
 	}
@@ -166,7 +167,7 @@ func (s Selection) ReFirst(pattern string) string {
 // name. In XML a prefix is part of the name: "xml:lang".
 func (s Selection) Attr(name string) string {
 	value, _ := s.attr(name)
-	return value
+	return strings.Clone(value)
 }
 
 // HasAttr says whether the first result has an attribute, even an empty one.
@@ -176,7 +177,7 @@ func (s Selection) HasAttr(name string) bool {
 }
 
 func (s Selection) attr(name string) (string, bool) {
-	if n := s.Node(); n != nil {
+	if n := s.Node(); !n.IsZero() {
 		return attribute(n, name)
 	}
 	return "", false
@@ -187,7 +188,7 @@ func (s Selection) attr(name string) (string, bool) {
 // out. A result that is a script gives its source.
 func (s Selection) Text() string {
 	switch n := s.Node(); {
-	case n != nil:
+	case !n.IsZero():
 		return collapse(visibleText(n))
 	case len(s.matches) > 0:
 		return collapse(s.matches[0].value)
@@ -198,17 +199,17 @@ func (s Selection) Text() string {
 // HTML returns the first result as markup: the outer HTML of an element (XML in
 // an XML page), a text escaped. It is "" for values.
 func (s Selection) HTML() string {
-	if n := s.Node(); n != nil {
+	if n := s.Node(); !n.IsZero() {
 		return s.doc.render(n)
 	}
 	return ""
 }
 
-// Node returns the node of the first result, nil if that is a value or there is
-// none. The tree belongs to the Document and must not be changed.
-func (s Selection) Node() *html.Node {
+// Node returns the node of the first result, the zero Node if that is a value or
+// there is none. What it gives is a view of the page's memory, see [dom.Node].
+func (s Selection) Node() dom.Node {
 	if len(s.matches) == 0 || !s.matches[0].isNode() {
-		return nil
+		return dom.Node{}
 	}
 	return s.matches[0].node
 }
@@ -220,9 +221,9 @@ func (s Selection) Parent() Selection {
 	for _, m := range s.matches {
 		n := m.node
 		if m.isNode() {
-			n = n.Parent
+			n = n.Parent()
 		}
-		if n != nil {
+		if !n.IsZero() {
 			parents.matches = append(parents.matches, match{node: n})
 		}
 	}
@@ -240,7 +241,7 @@ func (s Selection) JSON(v any) error {
 		return errors.New("decode JSON of a selection: it is empty")
 	}
 	text := s.matches[0].value
-	if n := s.Node(); n != nil {
+	if n := s.Node(); !n.IsZero() {
 		text = allText(n)
 	}
 	if err := unmarshal(text, v); err != nil {
@@ -252,7 +253,7 @@ func (s Selection) JSON(v any) error {
 // sorted puts results in document order and drops repetitions. Values that
 // belong to no node stay as they are.
 func (d *Document) sorted(matches []match) []match {
-	if len(matches) < 2 || matches[0].node == nil {
+	if len(matches) < 2 || matches[0].node.IsZero() {
 		return matches
 	}
 	slices.SortStableFunc(matches, func(a, b match) int {

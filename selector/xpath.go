@@ -9,7 +9,8 @@ import (
 	"sync"
 
 	"github.com/antchfx/xpath"
-	"golang.org/x/net/html"
+
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 // xpathQuery is a compiled expression. An xpath.Expr has state while it runs,
@@ -63,7 +64,7 @@ func (d *Document) compileXPath(query string) *xpathQuery {
 }
 
 // runXPath evaluates an expression at each of the given nodes.
-func (d *Document) runXPath(query string, x *xpathQuery, nodes []*html.Node) Selection {
+func (d *Document) runXPath(query string, x *xpathQuery, nodes []dom.Node) Selection {
 	matches, err := d.evaluate(query, x, nodes)
 	if err != nil {
 		d.fail("evaluate", "XPath", query, err)
@@ -72,7 +73,7 @@ func (d *Document) runXPath(query string, x *xpathQuery, nodes []*html.Node) Sel
 	return Selection{doc: d, matches: matches}
 }
 
-func (d *Document) evaluate(query string, x *xpathQuery, nodes []*html.Node) (matches []match, err error) {
+func (d *Document) evaluate(query string, x *xpathQuery, nodes []dom.Node) (matches []match, err error) {
 	defer recoverTo(&err)
 	expr, ok := x.exprs.Get().(*xpath.Expr)
 	if !ok {
@@ -96,8 +97,7 @@ func (d *Document) evaluate(query string, x *xpathQuery, nodes []*html.Node) (ma
 
 // place is where a navigator stands.
 type place struct {
-	node *html.Node
-	attr int
+	node, attr int
 }
 
 // appendFound appends what is not in seen. The library gives some nodes once for
@@ -109,14 +109,14 @@ func appendFound(matches []match, found *xpath.NodeIterator, seen map[place]stru
 			continue
 		}
 		at.spend()
-		here := place{at.node, at.attr}
+		here := place{at.node.ID(), at.attr}
 		if _, repeated := seen[here]; repeated {
 			continue
 		}
 		seen[here] = struct{}{}
 		m := match{node: at.node}
 		if at.attr >= 0 {
-			m.attr, m.value = attrName(at.node.Attr[at.attr]), at.Value()
+			m.attr, m.value = at.attrName(), strings.Clone(at.Value())
 		}
 		matches = append(matches, m)
 	}
@@ -127,7 +127,7 @@ func appendFound(matches []match, found *xpath.NodeIterator, seen map[place]stru
 func scalar(v any) string {
 	switch v := v.(type) {
 	case string:
-		return v
+		return strings.Clone(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case float64:
@@ -147,7 +147,7 @@ func scalar(v any) string {
 // navigator shows a tree to the xpath library, each move taken from a budget.
 type navigator struct {
 	doc    *Document
-	node   *html.Node
+	node   dom.Node
 	attr   int // index of the attribute it stands on, or -1
 	budget *int
 }
@@ -166,22 +166,28 @@ func (v *navigator) NodeType() xpath.NodeType {
 	switch {
 	case v.attr >= 0:
 		return xpath.AttributeNode
-	case v.node.Type == html.DocumentNode:
+	case v.node.Kind() == dom.DocumentNode:
 		return xpath.RootNode
-	case v.node.Type == html.ElementNode:
+	case v.node.IsElement():
 		return xpath.ElementNode
-	case v.node.Type == html.TextNode:
+	case v.node.IsText():
 		return xpath.TextNode
 	}
 	return xpath.CommentNode
 }
 
+// attrName is the name of the attribute that it stands on, with its prefix.
+func (v *navigator) attrName() string {
+	a := v.node.Attr(v.attr)
+	return qualified(a.Namespace, strings.Clone(a.Name))
+}
+
 func (v *navigator) LocalName() string {
 	switch {
 	case v.attr >= 0:
-		return v.node.Attr[v.attr].Key
-	case v.node.Type == html.ElementNode:
-		return v.node.Data
+		return v.node.Attr(v.attr).Name
+	case v.node.IsElement():
+		return v.node.Name()
 	}
 	return ""
 }
@@ -191,9 +197,9 @@ func (v *navigator) LocalName() string {
 func (v *navigator) Prefix() string {
 	switch {
 	case v.attr >= 0:
-		return v.node.Attr[v.attr].Namespace
-	case v.doc.isXML && v.node.Type == html.ElementNode:
-		return v.node.Namespace
+		return v.node.Attr(v.attr).Namespace
+	case v.doc.isXML && v.node.IsElement():
+		return v.node.Namespace()
 	}
 	return ""
 }
@@ -201,15 +207,15 @@ func (v *navigator) Prefix() string {
 func (v *navigator) Value() string {
 	switch {
 	case v.attr >= 0:
-		return v.node.Attr[v.attr].Val
-	case v.node.Type == html.TextNode, v.node.Type == html.CommentNode:
-		return v.node.Data
+		return v.node.Attr(v.attr).Value
+	case v.node.IsText(), v.node.Kind() == dom.CommentNode:
+		return v.node.Data()
 	}
 	var b strings.Builder
 	for n := range v.node.Descendants() {
 		v.spend()
-		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
+		if n.IsText() {
+			b.WriteString(n.Data())
 		}
 	}
 	return b.String()
@@ -233,12 +239,12 @@ func (v *navigator) MoveToParent() bool {
 		v.attr = -1
 		return true
 	}
-	return v.moveTo(v.node.Parent)
+	return v.moveTo(v.node.Parent())
 }
 
 func (v *navigator) MoveToNextAttribute() bool {
 	v.spend()
-	if v.node.Type != html.ElementNode || v.attr >= len(v.node.Attr)-1 {
+	if !v.node.IsElement() || v.attr >= v.node.NumAttr()-1 {
 		return false
 	}
 	v.attr++
@@ -247,21 +253,21 @@ func (v *navigator) MoveToNextAttribute() bool {
 
 func (v *navigator) MoveToChild() bool {
 	v.spend()
-	return v.attr < 0 && v.moveTo(forward(v.node.FirstChild))
+	return v.attr < 0 && v.moveTo(forward(v.node.FirstChild()))
 }
 
 func (v *navigator) MoveToFirst() bool {
 	v.spend()
-	if v.attr >= 0 || v.node.Parent == nil {
+	if v.attr >= 0 || v.node.Parent().IsZero() {
 		return false
 	}
-	first := forward(v.node.Parent.FirstChild)
+	first := forward(v.node.Parent().FirstChild())
 	return first != v.node && v.moveTo(first)
 }
 
 func (v *navigator) MoveToNext() bool {
 	v.spend()
-	return v.attr < 0 && v.moveTo(forward(v.node.NextSibling))
+	return v.attr < 0 && v.moveTo(forward(v.node.NextSibling()))
 }
 
 func (v *navigator) MoveToPrevious() bool {
@@ -269,9 +275,9 @@ func (v *navigator) MoveToPrevious() bool {
 	if v.attr >= 0 {
 		return false
 	}
-	n := v.node.PrevSibling
-	for n != nil && n.Type == html.DoctypeNode {
-		n = n.PrevSibling
+	n := v.node.PrevSibling()
+	for !n.IsZero() && n.Kind() == dom.DoctypeNode {
+		n = n.PrevSibling()
 	}
 	return v.moveTo(n)
 }
@@ -285,8 +291,8 @@ func (v *navigator) MoveTo(other xpath.NodeNavigator) bool {
 	return true
 }
 
-func (v *navigator) moveTo(n *html.Node) bool {
-	if n == nil {
+func (v *navigator) moveTo(n dom.Node) bool {
+	if n.IsZero() {
 		return false
 	}
 	v.node = n
@@ -294,9 +300,9 @@ func (v *navigator) moveTo(n *html.Node) bool {
 }
 
 // forward skips the doctype, which is no node to XPath.
-func forward(n *html.Node) *html.Node {
-	for n != nil && n.Type == html.DoctypeNode {
-		n = n.NextSibling
+func forward(n dom.Node) dom.Node {
+	for !n.IsZero() && n.Kind() == dom.DoctypeNode {
+		n = n.NextSibling()
 	}
 	return n
 }
