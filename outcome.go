@@ -72,7 +72,12 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
 	e.frontier.Recall(ctx, v.links)
-	return e.admit(ctx, o)
+	if err := e.admit(ctx, o); err != nil {
+		return err
+	}
+	e.spider.reuse(v.links)
+	v.links = nil
+	return nil
 }
 
 // tell logs a verdict and calls OnError for failures.

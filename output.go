@@ -194,7 +194,7 @@ func (o *Output) request(r *Request) {
 		o.found.offsite++
 	default:
 		if o.links == nil {
-			o.links = make([]frontier.Task, 0, 16)
+			o.links = o.spider.tasks()
 		}
 		o.links = append(o.links, t)
 		o.grow(len(t.Payload))

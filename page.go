@@ -382,7 +382,9 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
 	}
 	p.out.Store(out)
-	if err := runHandler(ctx, handler, r, out); err != nil {
+	err := runHandler(ctx, handler, r, out)
+	r.document().Close()
+	if err != nil {
 		return p.judgeHandler(ctx, err, r.Status)
 	}
 	return verdict{

@@ -153,11 +153,7 @@ func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
 
 // seal fills in what follows from the stored request: host, identity, payload.
 func (s *Spider) seal(t *frontier.Task, st *stored) error {
-	host, err := links.Origin(st.URL)
-	if err != nil {
-		return fmt.Errorf("request: %w", err)
-	}
-	fp, err := s.recipe().Fingerprint(links.Identity{
+	fp, host, err := s.recipe().Identify(links.Identity{
 		Method: st.Method, URL: st.URL, Body: st.Body, Session: t.Session,
 		ContentType: st.Header.Get("Content-Type"), Header: st.Header,
 	})
@@ -290,10 +286,52 @@ func addParams(raw string, params url.Values) string {
 	return raw
 }
 
+// parse reads what payload wrote.
+func (st *stored) parse(payload []byte) error {
+	if st.parsePlain(string(payload)) {
+		return nil
+	}
+	*st = stored{}
+	return json.Unmarshal(payload, st)
+}
+
+// parsePlain reads what most requests are, see payload, and reports whether it is that.
+func (st *stored) parsePlain(text string) bool {
+	rest, ok := strings.CutPrefix(text, `{"u":"`)
+	if !ok || strings.IndexByte(text, '\\') >= 0 {
+		return false
+	}
+	if st.URL, rest, ok = strings.Cut(rest, `"`); !ok || !isLiteral(st.URL) {
+		return false
+	}
+	if digits, after, ok := cutNumber(rest, `,"d":`); ok {
+		st.Depth, rest = digits, after
+	}
+	if after, ok := strings.CutPrefix(rest, `,"r":"`); ok {
+		if st.Referer, rest, ok = strings.Cut(after, `"`); !ok || !isLiteral(st.Referer) {
+			return false
+		}
+	}
+	return rest == "}"
+}
+
+// cutNumber cuts a name and a number of a few digits from the front of a text.
+func cutNumber(text, name string) (n int, rest string, ok bool) {
+	digits, ok := strings.CutPrefix(text, name)
+	if !ok {
+		return 0, text, false
+	}
+	i := 0
+	for ; i < len(digits) && i < 9 && '0' <= digits[i] && digits[i] <= '9'; i++ {
+		n = 10*n + int(digits[i]-'0')
+	}
+	return n, digits[i:], i > 0 && digits[0] != '0'
+}
+
 // decode reads a task's payload back.
 func decode(t *frontier.Task) (*Request, *stored, error) {
 	st := new(stored)
-	if err := json.Unmarshal(t.Payload, st); err != nil {
+	if err := st.parse(t.Payload); err != nil {
 		return nil, nil, fmt.Errorf("%w: request %d cannot be read: %w", ErrDamaged, t.Seq, err)
 	}
 	r := &Request{
