@@ -56,7 +56,8 @@ type builder struct {
 	fosterParenting bool // where a table does not take it, put it before the table
 	tooDeep         bool
 
-	pieces map[nodeID][]byte // texts that are still put together
+	pieces map[nodeID][]byte     // texts that are still put together
+	late   map[nodeID]*lateAttrs // of html and body
 }
 
 // marker separates active formatting elements of cells, captions, objects and templates.
@@ -104,9 +105,7 @@ func (b *builder) run() {
 			break
 		}
 	}
-	for id, text := range b.pieces {
-		b.node(id).data = b.tree.intern(string(text))
-	}
+	b.complete()
 }
 
 // process hands the token to the mode until it is used up (13.2.6, tree construction dispatcher).

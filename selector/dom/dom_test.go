@@ -97,6 +97,35 @@ func TestDeep(t *testing.T) {
 	}
 }
 
+// TestHostile reads pages that are made to take long, in time that grows with their
+// length.
+func TestHostile(t *testing.T) {
+	var attrs strings.Builder
+	for n := range 50_000 {
+		fmt.Fprintf(&attrs, " a%d=%d", n, n)
+	}
+	for name, text := range map[string]string{
+		"bodies of many attributes": "<body" + attrs.String() + "><body" + attrs.String() + " b>" + strings.Repeat("<body c>", 50_000),
+		"bodies of new attributes":  "<body" + strings.ReplaceAll(attrs.String(), " ", "><body "),
+		"formatting of attributes":  strings.Repeat("<b"+attrs.String()+">", 5) + strings.Repeat("<b"+attrs.String()+" z></b>", 5),
+		"text beside a table":       "<table>" + strings.Repeat("x<tr>&amp;<b a=&amp;>", 400) + strings.Repeat("x<tr>&amp;", 50_000),
+		"returns":                   strings.Repeat("a\rb\r\n<br>", 100_000),
+		"references":                strings.Repeat("&notit;&amp&#x80;&nothing", 50_000),
+		"formatting never closed":   strings.Repeat("<p><b><i><u></p>", 50_000),
+		"scripts":                   "<script>" + strings.Repeat("<!--<script></script>", 50_000),
+		"unfinished":                strings.Repeat("<a b='", 100_000),
+	} {
+		begin := time.Now()
+		tree := dom.ParseHTML(text)
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s: %d KB took %v", name, len(text)>>10, took)
+		} else {
+			t.Logf("%s: %d KB took %v, %d nodes", name, len(text)>>10, took, tree.Len())
+		}
+		tree.Release()
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	text := page()
 	for _, size := range []int{1, 6, 21} {

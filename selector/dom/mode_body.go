@@ -165,19 +165,52 @@ func (b *builder) startInline(tag Tag) {
 	}
 }
 
-// addAttrs gives an element those attributes of the token that it does not have.
+// lateAttrs are attributes that an element gets from tags after its own.
+type lateAttrs struct {
+	list  []attribute
+	names map[string]bool // of all that it has
+}
+
+// addAttrs gives an element those attributes of the token that it does not have, when
+// the tree is complete.
 func (b *builder) addAttrs(id nodeID) {
+	if b.tok.count == 0 {
+		return
+	}
 	t := b.tree
-	n := b.node(id)
-	first := len(t.attrs)
-	t.attrs = append(t.attrs, t.attrs[n.attrs:n.attrs+n.count]...)
-	for i := b.tok.attrs; i < b.tok.attrs+b.tok.count; i++ {
-		a := t.attrs[i]
-		if _, has := t.ref(id).Lookup(t.view(a.name)); !has {
-			t.attrs = append(t.attrs, a)
+	late := b.late[id]
+	if late == nil {
+		late = &lateAttrs{names: map[string]bool{}}
+		n := b.node(id)
+		for _, a := range t.attrs[n.attrs : n.attrs+n.count] {
+			late.names[t.view(a.name)] = true
+		}
+		if b.late == nil {
+			b.late = map[nodeID]*lateAttrs{}
+		}
+		b.late[id] = late
+	}
+	for _, a := range t.attrs[b.tok.attrs : b.tok.attrs+b.tok.count] {
+		if name := t.view(a.name); !late.names[name] {
+			late.names[name] = true
+			late.list = append(late.list, a)
 		}
 	}
-	n.attrs, n.count = uint32(first), uint32(len(t.attrs)-first)
+}
+
+// complete gives the elements their late attributes, and the texts that were put
+// together their place.
+func (b *builder) complete() {
+	t := b.tree
+	for id, late := range b.late {
+		n := b.node(id)
+		first := len(t.attrs)
+		t.attrs = append(append(t.attrs, t.attrs[n.attrs:n.attrs+n.count]...), late.list...)
+		n.attrs, n.count = uint32(first), uint32(len(t.attrs)-first)
+	}
+	for id, text := range b.pieces {
+		b.node(id).data = t.intern(string(text))
+	}
 }
 
 func (b *builder) startFrameset() {

@@ -1,7 +1,6 @@
 package dom
 
 import (
-	"bytes"
 	"slices"
 )
 
@@ -142,18 +141,22 @@ func (b *builder) formattingElement() {
 	b.active = append(b.active, id)
 }
 
-// alike reports whether two elements have the same tag and the same attributes.
+// alike reports whether two elements have the same tag and the same attributes. Their
+// order matters only where there are very many, as no page has.
 func (b *builder) alike(x, y nodeID) bool {
 	n, m := b.node(x), b.node(y)
 	if n.tag != m.tag || n.space != m.space || n.count != m.count {
 		return false
 	}
-	theirs := b.tree.attrs[m.attrs : m.attrs+m.count]
-	for _, a := range b.tree.attrs[n.attrs : n.attrs+n.count] {
-		if !slices.ContainsFunc(theirs, func(o attribute) bool {
-			return a.space == o.space && bytes.Equal(b.tree.bytes(a.name), b.tree.bytes(o.name)) &&
-				bytes.Equal(b.tree.bytes(a.data), b.tree.bytes(o.data))
-		}) {
+	same := func(a, o attribute) bool {
+		return a.space == o.space && b.tree.view(a.name) == b.tree.view(o.name) && b.tree.view(a.data) == b.tree.view(o.data)
+	}
+	ours, theirs := b.tree.attrs[n.attrs:n.attrs+n.count], b.tree.attrs[m.attrs:m.attrs+m.count]
+	if len(ours) > fewAttrs {
+		return slices.EqualFunc(ours, theirs, same)
+	}
+	for _, a := range ours {
+		if !slices.ContainsFunc(theirs, func(o attribute) bool { return same(a, o) }) {
 			return false
 		}
 	}

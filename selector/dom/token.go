@@ -291,13 +291,15 @@ func (z *tokenizer) value(start, end int) ref {
 	return z.withoutNulls(z.clean(start, end, true, true), replacement)
 }
 
+// fewAttrs is how many attributes are compared one by one.
+const fewAttrs = 16
+
 // known reports whether a tag has an attribute already: the first one counts
 // (13.2.5.33).
 func (z *tokenizer) known(first int, name ref, seen *map[string]bool) bool {
-	const few = 16
 	t := z.tree
 	earlier := t.attrs[first:]
-	if len(earlier) < few {
+	if len(earlier) < fewAttrs {
 		for i := range earlier {
 			if t.view(earlier[i].name) == t.view(name) {
 				return true
@@ -306,7 +308,7 @@ func (z *tokenizer) known(first int, name ref, seen *map[string]bool) bool {
 		return false
 	}
 	if *seen == nil {
-		*seen = make(map[string]bool, 2*few)
+		*seen = make(map[string]bool, 2*fewAttrs)
 		for i := range earlier {
 			(*seen)[t.view(earlier[i].name)] = true
 		}
