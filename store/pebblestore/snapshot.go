@@ -218,8 +218,27 @@ func (d *Directory) books() (b frontier.Books, begun bool, err error) {
 	if there, err := d.HasFrontier(); err != nil || !there {
 		return b, false, err
 	}
-	s := &Store{fs: d.fs, dir: d.path, poisoned: make(chan struct{}), view: true}
-	db, err := pebble.Open(d.file(frontierName), s.options(Options{ReadOnly: true, CacheBytes: 1 << 20}))
+	s := newStore(d.fs, d.path, true)
+	type answer struct {
+		books frontier.Books
+		begun bool
+	}
+	read := make(chan answer, 1) // a call that is given up may still answer
+	err = s.guard(func() error {
+		b, begun, err := s.readBooks(d.file(frontierName))
+		read <- answer{b, begun}
+		return err
+	})
+	if err != nil {
+		return b, false, err
+	}
+	a := <-read
+	return a.books, a.begun, nil
+}
+
+// readBooks opens a frontier for no more than its books.
+func (s *Store) readBooks(name string) (b frontier.Books, begun bool, err error) {
+	db, err := pebble.Open(name, s.options(Options{ReadOnly: true, CacheBytes: 1 << 20}))
 	if errors.Is(err, pebble.ErrDBDoesNotExist) {
 		return b, false, nil
 	}

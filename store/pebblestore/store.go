@@ -80,6 +80,15 @@ func NewMem() (*Store, error) {
 	return open(vfs.NewMem(), "crawl", Options{MemTableBytes: 16 << 20})
 }
 
+// newStore returns a store that is not open yet.
+func newStore(fs vfs.FS, dir string, view bool) *Store {
+	return &Store{
+		fs: fs, dir: dir, poisoned: make(chan struct{}), stuck: make(chan struct{}), view: view,
+		log:  itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
+		tide: tide{fs: fs, name: fs.PathJoin(dir, frontierName, tideName)},
+	}
+}
+
 // open opens or creates the frontier and the item log below dir.
 func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	if !o.ReadOnly {
@@ -87,11 +96,7 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	s := &Store{
-		fs: fs, dir: dir, poisoned: make(chan struct{}), stuck: make(chan struct{}), view: o.ReadOnly,
-		log:  itemLog{fs: fs, name: fs.PathJoin(dir, itemsName)},
-		tide: tide{fs: fs, name: fs.PathJoin(dir, frontierName, tideName)},
-	}
+	s := newStore(fs, dir, o.ReadOnly)
 	name := fs.PathJoin(dir, frontierName)
 	if there, err := exists(fs, name); o.ReadOnly && (err != nil || !there) {
 		return nil, fmt.Errorf("open %s: %w", name, cmp.Or(err, os.ErrNotExist))
