@@ -119,11 +119,14 @@ func (d *Directory) completeSalvage(now time.Time) (aside string, err error) {
 		}
 	}
 	if err != nil {
-		return aside, err
+		return aside, fmt.Errorf("look for a salvaged crawl: %w", explain(d.fs, d.path, err))
 	}
 	moving, err := exists(d.fs, d.file(movingName))
-	if err != nil || !moving {
-		return aside, err
+	if err != nil {
+		return aside, fmt.Errorf("look for a salvaged crawl: %w", explain(d.fs, d.path, err))
+	}
+	if !moving {
+		return aside, nil
 	}
 	// The identity goes last: until it is there the directory is not taken for a crawl.
 	for _, name := range []string{itemsName, frontierName, reportName, identityName} {
