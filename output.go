@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -160,6 +161,9 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		o.found.bad++
 		return
 	}
+	if u == href {
+		u = strings.Clone(u) // href may be a part of the page, whose memory is used again
+	}
 	if len(opts) == 0 {
 		o.request(&Request{URL: u, Session: o.page.Request.Session, resolved: true}) // never leaves the stack
 		return
@@ -220,6 +224,9 @@ func (o *Output) Count(name string, n int64) {
 	if o.custom == nil {
 		o.custom = map[string]int64{}
 	}
+	if _, known := o.custom[name]; !known {
+		name = strings.Clone(name) // it may be a part of the page
+	}
 	o.custom[name] += n
 }
 
@@ -247,6 +254,7 @@ func Update[T any](o *Output, key string, change func(old T) T) {
 	if o.sealed || o.err != nil {
 		return
 	}
+	key = strings.Clone(key) // it may be a part of the page
 	o.updates = append(o.updates, frontier.Update{Key: key, Apply: func(old []byte) (data []byte, err error) {
 		defer recovered("Update", &err)
 		var v T

@@ -188,6 +188,7 @@ func (r *Request) store() (st stored, err error) {
 		if u, err = links.Resolve(u, u); err != nil {
 			return st, fmt.Errorf("request: %w", err)
 		}
+		u = strings.Clone(u) // it may be a part of a page, whose memory is used again
 	}
 	st = stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
 	if m := strings.ToUpper(r.Method); m != http.MethodGet {

@@ -11,7 +11,9 @@ import (
 )
 
 // A Response is a page, as its handler sees it. It is valid until the handler
-// returns.
+// returns, since the memory of its tree is used again for other pages: selections are
+// empty from then on, strings that they gave stay. It is for one goroutine at a time;
+// goroutines that read it must end before the handler does.
 type Response struct {
 	// URL is where the page finally was, after redirects.
 	URL string
@@ -53,7 +55,8 @@ func (r *Response) Text() string { return r.document().Text() }
 // JSON decodes a JSON body into v.
 func (r *Response) JSON(v any) error { return r.document().JSON(v) }
 
-// Document returns the page for package links or for selections by hand.
+// Document returns the page for package links or for selections by hand. Like the
+// Response it is valid until the handler returns; nobody needs to close it.
 func (r *Response) Document() *selector.Document { return r.document() }
 
 func (r *Response) document() *selector.Document {

@@ -2,6 +2,7 @@ package selector
 
 import (
 	"regexp"
+	"strings"
 	"sync"
 )
 
@@ -49,6 +50,9 @@ func (c *cache[V]) get(query string, compile func(string) (V, error)) (V, error)
 		hit, known = c.old[query]
 	}
 	c.mu.RUnlock()
+	if !young {
+		query = strings.Clone(query) // it may be a view of a page's memory
+	}
 	if !known {
 		hit.value, hit.err = compile(query)
 	}

@@ -163,7 +163,9 @@ func (d *Document) baseHref() (string, bool) {
 func (d *Document) Err() error { return d.err }
 
 // Close gives the page's memory to pages that are read later. The page and all that was
-// selected in it are empty from then on; strings that were read stay.
+// selected in it are empty from then on; strings that were read stay, but for those of a
+// [dom.Node]. Nobody may read the page meanwhile. A page that is not closed is left to
+// the garbage collector.
 func (d *Document) Close() {
 	if d.nodes != nil {
 		d.nodes.Release()

@@ -54,6 +54,7 @@ func (d *Document) fail(op, language, query string, err error) {
 	if d.err != nil {
 		return
 	}
+	query = strings.Clone(query) // the error outlives the page, of which the query may be a view
 	e := &QueryError{Op: op, Language: language, Query: query, Offset: -1, Err: err}
 	if at, ok := errors.AsType[*syntaxError](err); ok {
 		e.Offset = at.offset

@@ -95,7 +95,8 @@ func FuzzTime(f *testing.F) {
 		d := selector.Parse([]byte(strings.Repeat(unit, 4000/len(unit))), "text/html", "")
 		d.CSS(css).Len()
 		d.XPath(xpath).Len()
-		if took := time.Since(start); took > 10*time.Second {
+		// Seconds on a machine that does nothing else; the race detector takes ten times as long.
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%q and %q on %q many times took %v", css, xpath, unit, took)
 		}
 	})

@@ -31,11 +31,19 @@ type match struct {
 // isNode says whether the result is a node itself.
 func (m match) isNode() bool { return !m.node.IsZero() && m.attr == "" }
 
+// text is the value of a result that is no node, "" if its page was closed.
+func (m match) text() string {
+	if m.node.Released() {
+		return "" // the value may be a view of memory that holds another page now
+	}
+	return m.value
+}
+
 // get is the string that a result stands for.
 func (d *Document) get(m match) string {
 	switch {
 	case !m.isNode():
-		return strings.Clone(m.value)
+		return strings.Clone(m.text())
 	case m.node.IsText():
 		return strings.Clone(m.node.Data())
 	}
@@ -124,7 +132,7 @@ func (s Selection) XPath(query string) Selection {
 func (s Selection) nodes(texts bool) []dom.Node {
 	nodes := make([]dom.Node, 0, len(s.matches))
 	for _, m := range s.matches {
-		if m.isNode() && (texts || m.node.IsElement() || m.node.Kind() == dom.DocumentNode) {
+		if m.isNode() && !m.node.Released() && (texts || m.node.IsElement() || m.node.Kind() == dom.DocumentNode) {
 			nodes = append(nodes, m.node)
 		}
 	}
@@ -191,7 +199,7 @@ func (s Selection) Text() string {
 	case !n.IsZero():
 		return collapse(visibleText(n))
 	case len(s.matches) > 0:
-		return collapse(s.matches[0].value)
+		return collapse(s.matches[0].text())
 	}
 	return ""
 }
@@ -220,6 +228,9 @@ func (s Selection) Parent() Selection {
 	parents := Selection{doc: s.doc}
 	for _, m := range s.matches {
 		n := m.node
+		if n.Released() {
+			continue
+		}
 		if m.isNode() {
 			n = n.Parent()
 		}
@@ -240,7 +251,7 @@ func (s Selection) JSON(v any) error {
 	if len(s.matches) == 0 {
 		return errors.New("decode JSON of a selection: it is empty")
 	}
-	text := s.matches[0].value
+	text := s.matches[0].text()
 	if n := s.Node(); !n.IsZero() {
 		text = allText(n)
 	}

@@ -9,6 +9,15 @@ import (
 // maxDepth bounds how deep a tree is, and so every recursion over one.
 const maxDepth = 512
 
+// maxActive bounds the list of active formatting elements. It grows with the page only
+// where cells and objects are never closed.
+const maxActive = 4 * maxDepth
+
+// moreCopies is how many elements and attributes may be copied beyond one for each
+// byte of a page. The rules open formatting elements again in every paragraph, so that
+// three bytes can ask for 500 elements.
+const moreCopies = 1 << 16
+
 // A mode is an insertion mode: it says what a token means where it stands
 // (13.2.4.1). A mode returns false if the token is to be looked at again.
 type mode uint8
@@ -54,7 +63,10 @@ type builder struct {
 	quirks          bool
 	framesetOK      bool
 	fosterParenting bool // where a table does not take it, put it before the table
-	tooDeep         bool
+	tooDeep         bool // or otherwise too much: the page is to be read more plainly
+	copied          int  // elements that were copied, and their attributes
+
+	annotations map[nodeID]bool // the annotation-xml elements that take HTML
 
 	pieces map[nodeID][]byte     // texts that are still put together
 	late   map[nodeID]*lateAttrs // of html and body
@@ -67,8 +79,8 @@ const marker = document
 var builders = sync.Pool{New: func() any { return new(builder) }}
 
 // ParseHTML builds the tree of an HTML page by the rules of the standard, with
-// scripting. A page that they would nest too deep is read more plainly. Release the
-// tree when it is not needed any more.
+// scripting. A page that they would nest too deep, or make far larger than it is, is
+// read more plainly. Release the tree when it is not needed any more.
 func ParseHTML(page string) *Tree {
 	if t := parseHTML(page); t != nil {
 		return t
@@ -76,24 +88,27 @@ func ParseHTML(page string) *Tree {
 	return parseDeep(page)
 }
 
-// parseHTML returns nil for a page that is nested too deep.
+// parseHTML returns nil for a page that is nested too deep, or for which the rules want
+// far more elements than it has.
 func parseHTML(page string) *Tree {
 	b := builders.Get().(*builder)
-	defer builders.Put(b)
 	t := newTree(page)
-	b.reset(t)
+	b.init(t)
+	b.framesetOK = true
 	b.run()
-	b.tree, b.tokenizer = nil, tokenizer{}
-	if b.tooDeep {
+	tooDeep := b.tooDeep
+	*b = builder{open: b.open[:0], active: b.active[:0], templates: b.templates[:0]} // nothing else is kept
+	builders.Put(b)
+	if tooDeep {
 		t.Release()
 		return nil
 	}
 	return t
 }
 
-func (b *builder) reset(t *Tree) {
-	*b = builder{tree: t, open: b.open[:0], active: b.active[:0], templates: b.templates[:0], framesetOK: true}
-	b.init(t)
+func (b *builder) init(t *Tree) {
+	b.tree = t
+	b.tokenizer.init(t)
 }
 
 func (b *builder) run() {

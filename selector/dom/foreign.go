@@ -21,7 +21,13 @@ func (b *builder) foreignElement(space uint16) {
 	for i := b.tok.attrs; i < b.tok.attrs+b.tok.count; i++ {
 		b.adjust(&b.tree.attrs[i], space)
 	}
-	b.elementIn(space)
+	id := b.elementIn(space)
+	if space == mathSpace && b.tok.tag == AnnotationXML && b.isHTMLAnnotation(b.node(id)) {
+		if b.annotations == nil {
+			b.annotations = map[nodeID]bool{}
+		}
+		b.annotations[id] = true
+	}
 	b.raw = Other // a title is text in HTML only
 	if b.tok.selfClosing {
 		b.pop()
@@ -58,7 +64,8 @@ func (b *builder) inForeignContent() bool {
 	if len(b.open) == 0 {
 		return false
 	}
-	n := b.node(b.top())
+	top := b.top()
+	n := b.node(top)
 	if n.space == noSpace || b.tok.kind == endOfFile {
 		return false
 	}
@@ -68,7 +75,7 @@ func (b *builder) inForeignContent() bool {
 		return false
 	case n.space == mathSpace && n.tag == AnnotationXML && start && b.tok.tag == SVG:
 		return false
-	case b.takesHTML(n) && (start || text):
+	case (start || text) && b.takesHTML(top):
 		return false
 	}
 	return true
@@ -84,19 +91,23 @@ func (n *node) isMathText() bool {
 }
 
 // takesHTML reports whether a node is an HTML integration point (13.2.4.2).
-func (b *builder) takesHTML(n *node) bool {
-	switch n.tag { //nolint:exhaustive // the others are none
+func (b *builder) takesHTML(id nodeID) bool {
+	switch n := b.node(id); n.tag { //nolint:exhaustive // the others are none
 	case Desc, ForeignObject, Title:
 		return n.space == svgSpace
 	case AnnotationXML:
-		if n.space != mathSpace {
-			return false
-		}
-		for _, a := range b.tree.attrs[n.attrs : n.attrs+n.count] {
-			if b.tree.view(a.name) == "encoding" {
-				encoding := b.tree.view(a.data)
-				return strings.EqualFold(encoding, "text/html") || strings.EqualFold(encoding, "application/xhtml+xml")
-			}
+		return b.annotations[id]
+	}
+	return false
+}
+
+// isHTMLAnnotation reports whether an annotation-xml element says that it takes HTML. It
+// is asked once, since many tokens may follow and the attributes may be many, too.
+func (b *builder) isHTMLAnnotation(n *node) bool {
+	for _, a := range b.tree.attrs[n.attrs : n.attrs+n.count] {
+		if b.tree.view(a.name) == "encoding" {
+			encoding := b.tree.view(a.data)
+			return strings.EqualFold(encoding, "text/html") || strings.EqualFold(encoding, "application/xhtml+xml")
 		}
 	}
 	return false
@@ -156,7 +167,7 @@ func (b *builder) breaksOut() bool {
 // closeForeign closes elements up to one that takes HTML.
 func (b *builder) closeForeign() {
 	for i, v := range slices.Backward(b.open) {
-		if n := b.node(v); n.space == noSpace || b.takesHTML(n) || n.isMathText() {
+		if n := b.node(v); n.space == noSpace || b.takesHTML(v) || n.isMathText() {
 			b.open = b.open[:i+1]
 			return
 		}

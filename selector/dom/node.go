@@ -26,6 +26,10 @@ func (n Node) IsZero() bool { return n.tree == nil }
 // ID is the place of a node in the order in which the tree was built.
 func (n Node) ID() int { return int(n.id) }
 
+// Released reports whether the node's tree was released, so that there is nothing in
+// the node any more.
+func (n Node) Released() bool { return n.tree != nil && n.use != n.tree.uses }
+
 // at is empty for a node of a tree that was released.
 func (n Node) at() *node {
 	if n.use != n.tree.uses {
@@ -108,7 +112,7 @@ func (n Node) next(root Node) Node {
 	if first := n.FirstChild(); !first.IsZero() {
 		return first
 	}
-	for ; n != root; n = n.Parent() {
+	for ; n != root && !n.IsZero(); n = n.Parent() {
 		if sibling := n.NextSibling(); !sibling.IsZero() {
 			return sibling
 		}

@@ -112,7 +112,13 @@ func remove(list *[]nodeID, id nodeID) {
 }
 
 // addMarker begins a part of the page whose formatting is its own.
-func (b *builder) addMarker() { b.active = append(b.active, marker) }
+func (b *builder) addMarker() { b.activate(marker) }
+
+// activate adds to the active formatting elements.
+func (b *builder) activate(id nodeID) {
+	b.active = append(b.active, id)
+	b.tooDeep = b.tooDeep || len(b.active) > maxActive
+}
 
 // clearActive ends that part.
 func (b *builder) clearActive() {
@@ -138,7 +144,7 @@ func (b *builder) formattingElement() {
 			b.active = slices.Delete(b.active, i, i+1)
 		}
 	}
-	b.active = append(b.active, id)
+	b.activate(id)
 }
 
 // alike reports whether two elements have the same tag and the same attributes. Their
@@ -155,8 +161,8 @@ func (b *builder) alike(x, y nodeID) bool {
 	if len(ours) > fewAttrs {
 		return slices.EqualFunc(ours, theirs, same)
 	}
-	for _, a := range ours {
-		if !slices.ContainsFunc(theirs, func(o attribute) bool { return same(a, o) }) {
+	for i, a := range ours {
+		if !same(a, theirs[i]) && !slices.ContainsFunc(theirs, func(o attribute) bool { return same(a, o) }) {
 			return false
 		}
 	}
@@ -181,6 +187,8 @@ func (b *builder) reconstruct() {
 // clone adds an element like another, without its content.
 func (b *builder) clone(id nodeID) nodeID {
 	n := b.node(id)
+	b.copied += 1 + int(n.count)
+	b.tooDeep = b.tooDeep || b.copied > moreCopies+len(b.src)
 	return b.tree.add(node{
 		kind: ElementNode, tag: n.tag, space: n.space, data: n.data, attrs: n.attrs, count: n.count,
 	})

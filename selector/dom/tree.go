@@ -77,12 +77,19 @@ var trees = sync.Pool{New: func() any { return new(Tree) }}
 // from then on, and strings that they returned may not be used any more.
 func (t *Tree) Release() {
 	t.uses++
-	const most = 8 << 20 // memory of giants is not kept
-	if cap(t.text) > most || cap(t.nodes)*int(unsafe.Sizeof(node{})) > most {
+	if t.isGiant() {
+		*t = Tree{uses: t.uses} // whoever still has a node keeps none of its memory
 		return
 	}
 	t.reset()
 	trees.Put(t)
+}
+
+// isGiant reports whether a tree has more memory than should be kept for others.
+func (t *Tree) isGiant() bool {
+	const most = 8 << 20
+	return cap(t.text) > most || cap(t.nodes)*int(unsafe.Sizeof(node{})) > most ||
+		cap(t.attrs)*int(unsafe.Sizeof(attribute{})) > most
 }
 
 func (t *Tree) reset() {
