@@ -29,6 +29,9 @@ func page() string {
 
 // TestNoGarbage checks that reading page after page allocates nothing.
 func TestNoGarbage(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates, too")
+	}
 	text := page()
 	dom.ParseHTML(text).Release()
 	if n := testing.AllocsPerRun(100, func() { dom.ParseHTML(text).Release() }); n >= 1 {
@@ -39,6 +42,9 @@ func TestNoGarbage(t *testing.T) {
 // TestFaster checks that the tree is built at least three times as fast as html.Parse
 // builds its own: it is five to eight times on a machine that does nothing else.
 func TestFaster(t *testing.T) {
+	if raced {
+		t.Skip("the race detector slows one down more than the other")
+	}
 	text := page()
 	took := func(read func()) time.Duration {
 		begin := time.Now()
