@@ -117,7 +117,10 @@ func TestFormer(t *testing.T) {
 				for i, tc := range outcomes {
 					h := start(t, s, Options{}) // each one after a resume
 					if small {
+						synctest.Wait() // until what is known is in memory
+						h.mu.Lock()
 						h.tier.complete = false
+						h.mu.Unlock()
 					}
 					once := fp(fmt.Sprint("once ", i))
 					var kept Admitted
