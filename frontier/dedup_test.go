@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // fingerprints makes n of them that fall into one shard of the tier.
@@ -43,12 +44,13 @@ func TestDedup(t *testing.T) {
 		s := newMemStore()
 		h := start(t, s, Options{SeenBytes: 1, GroupPages: 7})
 		limit := h.tier.limit / 4 * 3 // what one generation of the shard holds
-		all := fingerprints(rng, 4*limit)
+		all := fingerprints(rng, 12*limit)
 		for at := 0; at < len(all); at += 200 {
 			chunk := all[at:min(at+200, len(all))]
 			if got := h.kept(links(chunk)); got.Links != len(chunk) {
 				t.Fatalf("at %d: %d of %d fingerprints are new", at, got.Links, len(chunk))
 			}
+			time.Sleep(time.Second) // until they are committed: what is not stays in memory
 			again := append([]Fingerprint{}, chunk...)
 			for range 20 {
 				again = append(again, all[rng.IntN(at+len(chunk))])
