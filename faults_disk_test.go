@@ -203,15 +203,23 @@ func (f *failing) fits(op diskOp) bool {
 // A failedOp makes the k-th operation of a disk fail.
 type failedOp struct {
 	*failing
-	k int
+	k  int               // the place of the operation among all
+	is func(diskOp) bool // if set, the place is among these, however the others come
 
 	// With the lock of the disk:
 	healed bool
 	hit    diskOp // the first that failed
 	when   time.Time
+	met    int // of those that is names
 }
 
 func (f *failedOp) before(n int, counts bool, op diskOp) error {
+	if f.is != nil {
+		if counts = counts && f.is(op); counts {
+			f.met++
+		}
+		n = f.met
+	}
 	now := n == f.k && counts || f.stays && f.hit != (diskOp{})
 	if !now || f.healed || !f.fits(op) {
 		return nil
