@@ -2,6 +2,7 @@ package clew
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/clew-crawler/clew/frontier"
@@ -82,6 +83,9 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 
 // tell logs a verdict and calls OnError for failures.
 func (p *page) tell(ctx context.Context, v *verdict) {
+	if v.state == frontier.Done && !p.engine.log.Enabled(ctx, slog.LevelDebug) {
+		return // as most pages: nothing is made up for nobody
+	}
 	log := p.engine.log.With("url", p.url())
 	switch v.state {
 	case frontier.Delayed:

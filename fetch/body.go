@@ -2,11 +2,9 @@ package fetch
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 const (
@@ -37,7 +35,7 @@ func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit 
 	if err != nil {
 		return nil, 0, err
 	}
-	source := &wireReader{src: in.Body, limit: limit.bytes + wireSlack, idle: s.options.IdleTimeout, cancel: call.cancel}
+	source := &wireReader{src: in.Body, limit: limit.bytes + wireSlack, call: call}
 	if len(codings) == 0 {
 		if in.ContentLength > limit.bytes && !limit.truncate {
 			return nil, 0, tooLarge(limit.bytes)
@@ -92,30 +90,22 @@ func (l *layer) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wireReader counts and bounds the bytes of a body as they arrive, and ends the
-// exchange when none do.
+// wireReader counts and bounds the bytes of a body as they arrive, and tells the
+// exchange while it waits for them.
 type wireReader struct {
-	src    io.Reader
-	limit  int64
-	count  int64
-	idle   time.Duration
-	timer  *time.Timer // runs only while a Read waits
-	cancel context.CancelCauseFunc
+	src   io.Reader
+	limit int64
+	count int64
+	call  *exchange
 }
 
 func (w *wireReader) Read(p []byte) (int, error) {
 	if w.count > w.limit {
 		return 0, kindErrorf(KindTooLarge, "body is larger than %d bytes before decompression", w.limit)
 	}
-	if w.timer == nil {
-		w.timer = time.AfterFunc(w.idle, func() {
-			w.cancel(timeoutError(fmt.Sprintf("no bytes of the body for %v", w.idle)))
-		})
-	} else {
-		w.timer.Reset(w.idle)
-	}
+	w.call.await()
 	n, err := w.src.Read(p)
-	w.timer.Stop()
+	w.call.arrived()
 	w.count += int64(n)
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -20,13 +21,22 @@ import (
 type exchange struct {
 	proxy  *url.URL
 	cancel context.CancelCauseFunc
-	total  *time.Timer
 	trace  httptrace.ClientTrace
+	began  time.Time
+	limits limits
+
+	mu    sync.Mutex
+	clock *time.Timer // looks at the limits; most exchanges are over before it does
+	over  bool
+	quiet atomic.Int64 // 1 more than how long after began a wait for bytes of the body began; 0: none
 
 	connected       atomic.Bool // a connection is in hand
 	handshakeFailed atomic.Bool // TLS was refused
 	inBody          bool
 }
+
+// limits are how long an exchange may take, and a body be silent.
+type limits struct{ total, idle time.Duration }
 
 // exchangeKey finds the exchange in the context, where the transport's proxy
 // and dial functions look for it.
@@ -39,8 +49,8 @@ func exchangeFrom(ctx context.Context) *exchange {
 
 // beginExchange starts the clock. A foreign transport need not report its
 // connections, so one is taken for granted until it does.
-func beginExchange(ctx context.Context, timeout time.Duration, proxy *url.URL, foreign bool) (*exchange, context.Context) {
-	call := &exchange{proxy: proxy}
+func beginExchange(ctx context.Context, limits limits, proxy *url.URL, foreign bool) (*exchange, context.Context) {
+	call := &exchange{proxy: proxy, began: time.Now(), limits: limits}
 	call.connected.Store(foreign)
 	call.trace = httptrace.ClientTrace{
 		// A broken idle connection makes net/http look for another.
@@ -53,15 +63,45 @@ func beginExchange(ctx context.Context, timeout time.Duration, proxy *url.URL, f
 		},
 	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
-	call.total = time.AfterFunc(timeout, func() {
-		call.cancel(timeoutError(fmt.Sprintf("not done within %v", timeout)))
-	})
+	call.mu.Lock()
+	call.clock = time.AfterFunc(min(limits.total, limits.idle), call.look)
+	call.mu.Unlock()
 	ctx = context.WithValue(ctx, exchangeKey{}, call)
 	return call, httptrace.WithClientTrace(ctx, &call.trace)
 }
 
+// look ends an exchange that has reached a limit, or looks again when it may have.
+// One clock for both: setting one at each read would cost more than the read.
+func (x *exchange) look() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.over {
+		return
+	}
+	now := time.Since(x.began)
+	silent := time.Duration(0)
+	if since := x.quiet.Load(); since > 0 {
+		silent = now - time.Duration(since-1)
+	}
+	switch {
+	case now >= x.limits.total:
+		x.cancel(timeoutError(fmt.Sprintf("not done within %v", x.limits.total)))
+	case silent >= x.limits.idle:
+		x.cancel(timeoutError(fmt.Sprintf("no bytes of the body for %v", x.limits.idle)))
+	default:
+		x.clock.Reset(min(x.limits.total-now, x.limits.idle-silent))
+	}
+}
+
+// await and arrived enclose a wait for bytes of the body.
+func (x *exchange) await() { x.quiet.Store(int64(time.Since(x.began)) + 1) }
+func (x *exchange) arrived() { x.quiet.Store(0) }
+
 func (x *exchange) end() {
-	x.total.Stop()
+	x.mu.Lock()
+	x.over = true
+	x.clock.Stop()
+	x.mu.Unlock()
 	x.cancel(nil)
 }
 

@@ -136,7 +136,7 @@ func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Requ
 		return nil, nil, kindErrorf(KindDenied, "%s is not a public address", target.Hostname())
 	}
 
-	call, ctx := beginExchange(ctx, cmp.Or(req.Timeout, s.options.Timeout), proxy, s.options.Transport != nil)
+	call, ctx := beginExchange(ctx, limits{cmp.Or(req.Timeout, s.options.Timeout), s.options.IdleTimeout}, proxy, s.options.Transport != nil)
 	out := &http.Request{
 		Method: method, URL: target, Header: header, Host: target.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

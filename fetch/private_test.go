@@ -114,6 +114,8 @@ func (s *nameServer) serve(conn net.Conn) error {
 			_, err := io.Copy(io.Discard, conn)
 			return err
 		}
+	} else { // what is wrong with a name is wrong for every kind of address
+		reply.RCode, _ = s.answer(max(int(s.queries.Load())-1, 0))
 	}
 	out, err := reply.Pack()
 	if err != nil {

@@ -35,6 +35,24 @@ func (g *group) delays(due time.Time) bool {
 	return g != nil && !g.firstDue.IsZero() && !due.Before(g.firstDue)
 }
 
+// again returns the group emptied, with its memory for the next outcomes.
+func (g *group) again() *group {
+	clear(g.batch.Put) // lets go of what the tasks hold
+	clear(g.batch.Remove)
+	clear(g.batch.Hosts)
+	clear(g.batch.Values)
+	clear(g.hosts)
+	clear(g.values)
+	clear(g.added)
+	return &group{
+		batch: Batch{
+			Put: g.batch.Put[:0], Remove: g.batch.Remove[:0], Seen: g.batch.Seen[:0],
+			Hosts: g.batch.Hosts[:0], Values: g.batch.Values[:0], Lines: g.batch.Lines[:0],
+		},
+		hosts: g.hosts, values: g.values, added: g.added,
+	}
+}
+
 // begin counts an outcome.
 func (g *group) begin(now time.Time) {
 	if g.pages == 0 {
@@ -201,7 +219,7 @@ func (f *Frontier) close() *group {
 		g.batch.Values = append(g.batch.Values, Value{Kind: k.kind, Key: k.key, Data: data})
 	}
 	g.batch.Books = f.bookkeeping()
-	f.syncing, f.open = g, &group{}
+	f.syncing, f.open, f.spare = g, f.spare, &group{}
 	f.closed++
 	f.room.Broadcast()
 	return g
@@ -223,6 +241,9 @@ func (f *Frontier) commit(ctx context.Context, g *group) error {
 		for _, l := range h.levels {
 			l.settle(last, &f.windows)
 		}
+	}
+	if g.bytes <= 2*f.opts.GroupBytes { // one with more would hold its memory for ever
+		f.spare = g.again()
 	}
 	if f.saved.Delayed > 0 {
 		f.nextDue = f.now() // those that the promoter could not see before may be due

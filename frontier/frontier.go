@@ -65,8 +65,9 @@ type Frontier struct {
 	nextDue  time.Time // no delayed task is due earlier; zero: none is known
 	promoted Key       // the last delayed task that came back
 
-	open    *group
-	syncing *group
+	open    *group // takes what is admitted
+	syncing *group // on its way to the store, or nil
+	spare   *group // empty: the next to be open
 	closed  uint64 // groups closed so far
 	err     error  // why nothing can be admitted any more
 	closing bool   // Close was called
@@ -120,7 +121,7 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
-	f.open = &group{}
+	f.open, f.spare = &group{}, &group{}
 	return f, f.begin(ctx)
 }
 
@@ -140,7 +141,7 @@ func (f *Frontier) load(ctx context.Context) error {
 		f.books.NextSeq = 1 // 0 means "not admitted"
 	}
 	f.tier.complete = books.Seen == 0
-	if books.Seen > f.tier.capacity() {
+	if books.Seen > f.tier.packed.capacity() {
 		f.beginFilter()
 	}
 	if books.Delayed > 0 {

@@ -37,6 +37,7 @@ type Store interface {
 	Values(ctx context.Context, kind string, key *string) iter.Seq2[Value, error]
 	// Commit makes a batch durable, all of it or nothing. When it returns nil the
 	// batch survives a power cut. After an error the store may not be used again.
+	// The batch's slices are used again afterwards: what a store keeps it copies.
 	Commit(ctx context.Context, b *Batch) error
 	// Check reads everything and reports what contradicts the books.
 	Check(ctx context.Context) error
