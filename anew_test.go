@@ -59,6 +59,7 @@ func TestDamageBeforeTheFirstFetch(t *testing.T) {
 		if got := strings.Join(gotItems(t, r), "\n"); got != want {
 			t.Errorf("at byte %d: %d items, want those of a crawl begun anew", at, r.Stats.Items)
 		}
+		checkDir(t, dir)
 	}
 	if late == 0 {
 		t.Error("opening met all damage, and nothing was tried")
@@ -130,6 +131,7 @@ func TestSnapshotWhereSomethingIs(t *testing.T) {
 	if _, rerr := Run(t.Context(), s, CrawlDir(dir)); rerr != nil {
 		t.Fatal(rerr)
 	}
+	checkDir(t, dir)
 	if !errors.Is(err, os.ErrExist) || strings.Contains(err.Error(), "ask the crawl") {
 		t.Errorf("asked: %v", err)
 	}

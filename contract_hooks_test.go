@@ -85,7 +85,9 @@ func TestContractOnClose(t *testing.T) {
 					}
 					return io.ErrUnexpectedEOF
 				}
-				_, err := Run(t.Context(), s, append(tc.opts, conDisk())...)
+				opts := append(tc.opts, conDisk())
+				_, err := Run(t.Context(), s, opts...)
+				checkRun(t, opts)
 				if !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Errorf("the error of the hook is lost: %v", err)
 				}
@@ -273,9 +275,11 @@ func TestContractStartRequestsFail(t *testing.T) {
 		r = conRun(t, s, disk)
 		conStatus(t, r, Finished, 3)
 		s.StartRequests = func(context.Context) iter.Seq2[*Request, error] { panic("fault") }
-		if _, err := Run(t.Context(), s, conDisk()); err == nil || !strings.Contains(err.Error(), "StartRequests") {
+		disk = conDisk()
+		if _, err := Run(t.Context(), s, disk); err == nil || !strings.Contains(err.Error(), "StartRequests") {
 			t.Errorf("panic: error %v", err)
 		}
+		checkRun(t, []Option{disk})
 	})
 }
 
@@ -290,7 +294,9 @@ func TestContractStartRequestsOfAFaultyProgram(t *testing.T) {
 			conBubble(t, func(t *testing.T) {
 				s := conSpider(conStar(0, 0))
 				s.StartRequests = conList(&Request{URL: conHost + "/0"}, bad)
-				_, err := Run(t.Context(), s, conDisk())
+				disk := conDisk()
+				_, err := Run(t.Context(), s, disk)
+				checkRun(t, []Option{disk})
 				if err == nil || !strings.Contains(err.Error(), "start request") || bad != nil && !strings.Contains(err.Error(), bad.URL) {
 					t.Errorf("error %v: a fault of the program was passed over", err)
 				}

@@ -140,7 +140,8 @@ func TestContractPauseInHandler(t *testing.T) {
 func TestContractPauseBeforeRun(t *testing.T) {
 	conBubble(t, func(t *testing.T) {
 		web := conStar(5, 0)
-		c, err := Open(conSpider(web), conDisk())
+		disk := conDisk()
+		c, err := Open(conSpider(web), disk)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,6 +158,7 @@ func TestContractPauseBeforeRun(t *testing.T) {
 		if _, err := c.Run(t.Context()); err == nil {
 			t.Error("a crawl ran twice")
 		}
+		checkRun(t, []Option{disk})
 	})
 }
 

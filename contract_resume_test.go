@@ -350,6 +350,7 @@ func TestContractMismatches(t *testing.T) {
 				s := make()
 				tc.change(s)
 				_, err := Run(t.Context(), s, disk)
+				checkRun(t, []Option{disk})
 				if tc.says == nil {
 					if err != nil {
 						t.Fatal(err)
@@ -365,6 +366,7 @@ func TestContractMismatches(t *testing.T) {
 					}
 				}
 				r, err := Run(t.Context(), s, disk, Lenient())
+				checkRun(t, []Option{disk})
 				if tc.lenient == 0 {
 					if err == nil {
 						t.Error("the crawl of another spider was run")

@@ -128,6 +128,16 @@ func (k *control) remove() {
 
 func (k *control) routes() http.Handler {
 	mux := http.NewServeMux()
+	own := func(w http.ResponseWriter, r *http.Request) {
+		// Whoever asks may have found the socket in a directory that was copied or renamed.
+		asked, err := os.Stat(r.Header.Get(dirHeader))
+		mine, merr := os.Stat(k.crawl.on.dir.Path())
+		if err != nil || merr != nil || !os.SameFile(asked, mine) {
+			http.Error(w, "another directory's crawl runs here", http.StatusMisdirectedRequest)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(k.inspection(true)); err != nil {
@@ -140,7 +150,7 @@ func (k *control) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /list", k.list)
 	mux.HandleFunc("POST "+snapshotPath, k.snapshot)
-	return mux
+	return http.HandlerFunc(own)
 }
 
 // list streams the entries of a kind, one JSON object a line.
@@ -169,6 +179,9 @@ func (k *control) list(w http.ResponseWriter, r *http.Request) {
 		k.engine.log.Debug("list not sent", "error", err)
 	}
 }
+
+// dirHeader names the crawl directory that is asked about.
+const dirHeader = "Clew-Directory"
 
 // snapshotPath is where a snapshot is asked for.
 const snapshotPath = "/snapshot"
@@ -305,12 +318,17 @@ func askStream(ctx context.Context, dir, method, path string) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		req.Header.Set(dirHeader, abs)
+	}
 	resp, err := client.Do(req)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, fmt.Errorf("ask the crawl in %s: %w", dir, context.Cause(ctx))
 	case err != nil:
 		return nil, fmt.Errorf("%w: no process answers for %s", ErrNotRunning, dir)
+	case resp.StatusCode == http.StatusMisdirectedRequest:
+		return nil, errors.Join(fmt.Errorf("%w: no process answers for %s", ErrNotRunning, dir), resp.Body.Close())
 	case resp.StatusCode >= http.StatusMultipleChoices:
 		text, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 		why := errors.New(strings.TrimSpace(string(text)))

@@ -288,7 +288,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	e.hosts = newHostHealth(orDefault(c.spider.GiveUp, defaultGiveUp), s.Fetches > s.FetchErrors)
 	s.Concurrency, s.ConcurrencyPerHost, s.Delay = c.spider.concurrency(), c.spider.perHost(), c.spider.Delay
 	var found []frontier.Fingerprint
-	if e.suspects, found, err = openSuspects(c.handlingPath()); err != nil {
+	if e.suspects, found, err = openSuspects(c.handlingPath(), books.Run); err != nil {
 		return nil, err
 	}
 	suspects := e.suspects // e is nil when an error is returned

@@ -85,6 +85,7 @@ func TestCrawl(t *testing.T) {
 			if r.Status != Finished || r.Stats.Pages != 120 {
 				t.Errorf("status %s, %d pages", r.Status, r.Stats.Pages)
 			}
+			checkRun(t, opts)
 		})
 	}
 }

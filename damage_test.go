@@ -55,7 +55,7 @@ func damageWrite(t *testing.T, fs vfs.FS, path string, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Write(data)
+	_, err = f.Write(bytes.Clone(data)) // the file may keep or change what it is given
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -119,8 +119,9 @@ func ExampleRequeue() {
 func ExampleCheck() {
 	site, done := exampleChain(5)
 	defer done()
-	dir, done := exampleDir()
+	folder, done := exampleDir()
 	defer done()
+	dir := filepath.Join(folder, "crawl")
 
 	if _, err := clew.Run(context.Background(), headings(site), clew.CrawlDir(dir), clew.MaxPages(2)); err != nil {
 		fmt.Println(err)
@@ -165,9 +166,8 @@ func ExampleSnapshot() {
 	defer done()
 	dir, done := exampleDir()
 	defer done()
-	folder, done := exampleDir()
+	copied, done := exampleDir()
 	defer done()
-	copied := filepath.Join(folder, "copy")
 
 	spider := headings(site)
 	read := spider.Parse

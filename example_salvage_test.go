@@ -48,9 +48,11 @@ func ExampleSalvage() {
 		return
 	}
 	fmt.Println(r.Status, "after", r.Stats.Pages, "pages")
+	fmt.Println("sound:", clew.Check(ctx, dir) == nil)
 
 	// Output:
 	// something was lost: true
 	// the damaged items were kept: true
 	// finished after 5 pages
+	// sound: true
 }

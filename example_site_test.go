@@ -1,12 +1,16 @@
 package clew_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+
+	"github.com/clew-crawler/clew"
 )
 
 // exampleSite serves pages by their path until done is called. Pages beginning
@@ -45,13 +49,19 @@ func exampleChain(n int) (url string, done func()) {
 	})
 }
 
-// exampleDir is a folder that done removes.
+// exampleDir is a folder that done removes. If it is a crawl directory it is checked
+// first, and what is found is a line of output that no example wants.
 func exampleDir() (dir string, done func()) {
 	dir, err := os.MkdirTemp("", "clew")
 	if err != nil {
 		panic(err)
 	}
-	return dir, func() { os.RemoveAll(dir) }
+	return dir, func() {
+		if err := clew.Check(context.Background(), dir); err != nil && !errors.Is(err, clew.ErrNoCrawl) {
+			fmt.Println(err)
+		}
+		os.RemoveAll(dir)
+	}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -27,6 +27,7 @@ type faultPhase struct {
 	aside, damaged bool
 	again          func(disk vfs.FS) error // what is run again after a crash, before the crawl
 	copy           string                  // where it copies the crawl to
+	salvage        bool                    // is run again after a crash, too
 }
 
 // faultPhases is the life of a crawl and what each part of it does on the disk.
@@ -82,6 +83,22 @@ func faultPhases() []*faultPhase {
 			name: "snapshot", run: runSnapshot, life: lifePaused, copy: "/disk/copy",
 			does: "close create link list lock mkdir open read remove rename stat sync write",
 		},
+		{
+			name: "salvage, sound", run: runSalvage, life: lifeKilled, salvage: true,
+			does: "close list lock mkdir open read stat sync",
+		},
+		{
+			name: "salvage, items damaged", run: runSalvage, life: lifeDamaged, salvage: true, damaged: true,
+			does: "close create list lock mkdir open read remove rename stat sync write",
+		},
+		{
+			name: "salvage, frontier damaged", run: runSalvage, life: lifeTorn, rich: true, salvage: true, damaged: true,
+			does: "close create list lock mkdir open read remove rename stat sync write",
+		},
+		{
+			name: "salvage, finished and damaged", run: runSalvage, life: lifeUntrue, salvage: true, damaged: true,
+			does: "close create list lock mkdir open read remove rename stat sync write",
+		},
 	}
 }
 
@@ -91,8 +108,9 @@ type phaseRun struct {
 	disk  *countedDisk
 	base  int64 // committed bytes of the item log before
 
-	mu    sync.Mutex
-	crawl *Crawl
+	mu       sync.Mutex
+	crawl    *Crawl
+	salvaged *Salvaged
 }
 
 func (r *phaseRun) arm(on bool) {
@@ -212,6 +230,13 @@ func runSnapshot(r *phaseRun) error {
 	return snapshot(context.Background(), r.disk, faultDir, r.phase.copy)
 }
 
+func runSalvage(r *phaseRun) (err error) {
+	r.arm(true)
+	defer r.arm(false)
+	r.salvaged, err = salvageFS(context.Background(), r.disk, faultDir)
+	return err
+}
+
 // requeueOn is Requeue on another file system.
 func requeueOn(fs vfs.FS) error {
 	d, err := pebblestore.OpenDirectoryFS(fs, faultDir, "faults")
@@ -300,5 +325,29 @@ func lifeDamaged(t *testing.T, ph *faultPhase) *vfs.MemFS {
 	disk := lifePaused(t, ph)
 	log := faultLog(t, disk)
 	damageWrite(t, disk, faultDir+"/items.jsonl", log[:len(log)/2])
+	return disk
+}
+
+// lifeTorn is a crawl that was paused twice, with a table whose first part is damaged.
+func lifeTorn(t *testing.T, ph *faultPhase) *vfs.MemFS {
+	t.Helper()
+	disk := lifePaused(t, ph)
+	if r, err := Run(t.Context(), ph.spider(newFaultServer(ph.rich)), faultFS(disk), MaxPages(9)); err != nil || r.Status != Paused {
+		t.Fatalf("pause again: %v, %v", r, err)
+	}
+	for path, data := range damageFiles(t, disk, faultDir) {
+		if strings.HasSuffix(path, ".sst") {
+			data[len(data)/3] ^= 0x10
+			damageWrite(t, disk, path, data)
+		}
+	}
+	return disk
+}
+
+// lifeUntrue is a finished crawl of whose report one byte has turned.
+func lifeUntrue(t *testing.T, ph *faultPhase) *vfs.MemFS {
+	t.Helper()
+	disk := lifeFinished(t, ph)
+	damageTo("", func(data []byte) []byte { data[len(data)/2] ^= 1; return data }).apply(t, disk, faultDir+"/report.json")
 	return disk
 }

@@ -440,6 +440,7 @@ func resumeElsewhere(t *testing.T, dir string, s *Spider) {
 	if err != nil || r.Status != Finished {
 		t.Fatalf("resume: %v, %v", r, err)
 	}
+	checkDir(t, dest)
 	pages := map[string]int{}
 	for item, err := range Items[faultItem](r) {
 		if err != nil {

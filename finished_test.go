@@ -33,6 +33,7 @@ func TestFinishedCrawlWithoutItsItems(t *testing.T) {
 			if err != nil || r.Status != Finished || r.Stats.Pages != 20 || len(gotItems(t, r)) != int(r.Stats.Items) {
 				t.Errorf("setting it aside: %+v, %v", r, err)
 			}
+			checkDir(t, dir)
 		})
 	}
 }

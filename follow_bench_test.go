@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// BenchmarkFollow takes the 40 links of a page: resolved, fingerprinted, encoded.
+// BenchmarkFollow takes the 40 links of a page: resolved, fingerprinted, listed.
 func BenchmarkFollow(b *testing.B) {
 	s, err := (&Spider{Name: "bench", StartURLs: []string{"http://site.example/"}, Parse: func(context.Context, *Response, *Output) error { return nil }}).prepare()
 	if err != nil {
@@ -26,8 +26,9 @@ func BenchmarkFollow(b *testing.B) {
 		for _, href := range hrefs {
 			out.Follow(href)
 		}
-		if out.err != nil || len(out.links) != len(hrefs) {
-			b.Fatal(out.err, len(out.links))
+		if out.err != nil || len(out.links.tasks) != len(hrefs) {
+			b.Fatal(out.err, len(out.links.tasks))
 		}
+		s.reuse(out.links) // as a crawl does
 	}
 }

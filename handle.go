@@ -135,8 +135,8 @@ func (o *Output) Contents() (*Contents, error) {
 	for _, it := range o.items {
 		c.Items = append(c.Items, append(json.RawMessage(nil), it.Line...))
 	}
-	for i := range o.links {
-		r, _, err := decode(&o.links[i])
+	for _, t := range o.links.packed() {
+		r, _, err := decode(&t)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package clew
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -43,7 +44,9 @@ func newHostHealth(giveUp time.Duration, resumed bool) *hostHealth {
 }
 
 // answered notes that a host can be reached.
-func (h *hostHealth) answered(host string) {
+//
+// It reports whether that is to be kept for further runs: the first time in this one.
+func (h *hostHealth) answered(host string) (first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastGood = time.Now()
@@ -51,9 +54,38 @@ func (h *hostHealth) answered(host string) {
 		h.gone--
 	}
 	delete(h.down, host)
-	if len(h.known) < maxKnownHosts {
-		h.known[host] = struct{}{}
+	return h.remember(host)
+}
+
+// remember reports whether the host was not remembered before. h.mu is held.
+func (h *hostHealth) remember(host string) bool {
+	if _, known := h.known[host]; known || len(h.known) >= maxKnownHosts {
+		return false
 	}
+	h.known[host] = struct{}{}
+	return true
+}
+
+// kindAnswered is the kind of the values that say which hosts have answered, by host,
+// so that a host that is away after a stop is waited for as it would be without one.
+const kindAnswered = "answered"
+
+// failed notes a failure to fetch from a host. If the host has not answered in this run
+// the store is asked whether it did in an earlier one.
+func (e *engine) hostFailed(ctx context.Context, host string, err *fetch.Error) unreached {
+	h := e.hosts
+	h.mu.Lock()
+	_, known := h.known[host]
+	ask := !known && h.resumed && h.down[host] == nil
+	h.mu.Unlock()
+	if ask {
+		if data, err := e.frontier.Value(ctx, kindAnswered, host); err == nil && data != nil {
+			h.mu.Lock()
+			h.remember(host)
+			h.mu.Unlock()
+		}
+	}
+	return h.failed(host, err)
 }
 
 // outageDoubt is how long nobody's answering counts as an outage of the network when

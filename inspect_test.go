@@ -58,6 +58,7 @@ func TestInspectAndPause(t *testing.T) {
 		if i, err = Inspect(dir); err != nil || i.State != StateFinished || i.Stats.Pages != 60 {
 			t.Errorf("when finished: %+v, %v", i, err)
 		}
+		checkDir(t, dir)
 		if err := Discard(dir); err != nil {
 			t.Errorf("discard: %v", err)
 		}

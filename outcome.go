@@ -24,11 +24,13 @@ type verdict struct {
 	quiet      bool           // others have told the same
 	retry      *frontier.Task // Delayed: what to try, if not the same
 
-	found   found
-	custom  map[string]int64
-	links   []frontier.Task
-	items   []frontier.Item
-	updates []frontier.Update
+	found      found
+	custom     map[string]int64
+	list       *linkList // of the handler
+	links      []frontier.Task
+	duplicates int64 // links that are not among them, since they are known
+	items      []frontier.Item
+	updates    []frontier.Update
 }
 
 func failed(err error, status int) verdict {
@@ -72,12 +74,14 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 	if p.lease.Deaths > 0 && v.state != frontier.Pending && v.state != frontier.Delayed {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
-	e.frontier.Recall(ctx, v.links)
+	if p.first {
+		o.Values = append(o.Values, frontier.Value{Kind: kindAnswered, Key: p.lease.Host, Data: []byte("1")})
+	}
 	if err := e.admit(ctx, o); err != nil {
 		return err
 	}
-	e.spider.reuse(v.links)
-	v.links = nil
+	e.spider.reuse(v.list)
+	v.list, v.links = nil, nil
 	return nil
 }
 
@@ -123,7 +127,7 @@ func (p *page) apply(v *verdict, kept frontier.Admitted) {
 	e := p.engine
 	e.stats.change(func(s *Stats) {
 		s.Links += int64(kept.Links)
-		s.LinksDuplicate += int64(kept.DuplicateLinks)
+		s.LinksDuplicate += int64(kept.DuplicateLinks) + v.duplicates
 		s.Items += int64(kept.Items)
 		s.ItemsDuplicate += int64(kept.DuplicateItems)
 		s.ItemsDropped += v.found.dropped

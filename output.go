@@ -36,8 +36,9 @@ type Output struct {
 	base    *links.Base
 	err     error
 	size    int
-	links   []frontier.Task
+	links   *linkList
 	items   []frontier.Item
+	encoder itemEncoder
 	updates []frontier.Update
 	found   found
 	custom  map[string]int64
@@ -73,7 +74,7 @@ func (o *Output) item(kind, once string, v any) {
 		o.found.dropped++
 		return
 	}
-	line, err := encodeItem(kind, v)
+	line, err := o.encoder.encode(kind, v)
 	if err != nil {
 		o.err = fmt.Errorf("item %T: %w", v, err)
 		return
@@ -100,15 +101,23 @@ func (o *Output) filter(v any) (kept any, err error) {
 	return kept, nil
 }
 
-// encodeItem writes an item as one line of JSON.
-func encodeItem(kind string, v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+// An itemEncoder writes items as lines of JSON into memory that they share.
+type itemEncoder struct {
+	buf  bytes.Buffer
+	json *json.Encoder
+}
+
+// encode writes an item as one line, which stays as it is.
+func (e *itemEncoder) encode(kind string, v any) ([]byte, error) {
+	if e.json == nil {
+		e.json = json.NewEncoder(&e.buf)
+		e.json.SetEscapeHTML(false)
+	}
+	begin := e.buf.Len()
+	if err := e.json.Encode(v); err != nil {
 		return nil, err
 	}
-	line := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	line := e.buf.Bytes()[begin : e.buf.Len()-1 : e.buf.Len()-1]
 	if _, raw := v.(json.RawMessage); raw || bytes.IndexByte(line, '\n') >= 0 {
 		buf := new(bytes.Buffer)
 		if err := json.Compact(buf, line); err != nil {
@@ -161,8 +170,8 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		o.found.bad++
 		return
 	}
-	if u == href {
-		u = strings.Clone(u) // href may be a part of the page, whose memory is used again
+	if len(u) <= len(href) {
+		u = strings.Clone(u) // it may be a part of href, and that of the page, whose memory is used again
 	}
 	if len(opts) == 0 {
 		o.request(&Request{URL: u, Session: o.page.Request.Session, resolved: true}) // never leaves the stack
@@ -188,7 +197,8 @@ func (o *Output) Request(r *Request) {
 }
 
 func (o *Output) request(r *Request) {
-	t, err := o.spider.encode(r, origin{depth: o.page.Depth + 1, referer: o.page.URL})
+	from := origin{depth: o.page.Depth + 1, referer: o.page.URL}
+	t, st, err := o.spider.task(r, from)
 	switch {
 	case isBadURL(err):
 		o.found.bad++
@@ -198,10 +208,14 @@ func (o *Output) request(r *Request) {
 		o.found.offsite++
 	default:
 		if o.links == nil {
-			o.links = o.spider.tasks()
+			o.links = o.spider.linkList(from)
 		}
-		o.links = append(o.links, t)
-		o.grow(len(t.Payload))
+		size, err := o.links.add(t, &st)
+		if err != nil {
+			o.err = err
+			return
+		}
+		o.grow(size)
 	}
 }
 
@@ -273,6 +287,16 @@ func (o *Output) grow(n int) {
 	if o.size > maxOutput {
 		o.err = fmt.Errorf("output of %s is larger than %d MB", o.page.URL, maxOutput>>20)
 	}
+}
+
+// takeLinks ends an output whose handler has returned, and takes the links out of it.
+func (o *Output) takeLinks() *linkList {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sealed = true
+	l := o.links
+	o.links = nil
+	return l
 }
 
 // seal ends an output whose handler was given up: what it still says is ignored.

@@ -21,6 +21,7 @@ type page struct {
 	req    *Request
 	st     *stored
 	out    atomic.Pointer[Output] // read when the page is abandoned
+	first  bool                   // the host had not answered before in this run
 	ended  bool                   // an outcome was admitted, or could not be
 	clear  func()                 // takes back the note that the user's code may be at work on it
 }
@@ -138,7 +139,8 @@ func (p *page) response(resp *fetch.Response) *Response {
 // judge decides what an answer means.
 func (p *page) judge(ctx context.Context, resp *fetch.Response) verdict {
 	e := p.engine
-	e.hosts.answered(p.lease.Host)
+	p.first = e.hosts.answered(p.lease.Host)
+	e.frontier.Answered(p.lease)
 	if loc := resp.Header.Get("Location"); loc != "" && isRedirect(resp.Status) {
 		return p.redirect(resp.Status, loc)
 	}
@@ -264,7 +266,7 @@ func (p *page) judgeError(ctx context.Context, err error) verdict {
 	}
 	v, f := verdict{err: err}, unreached{}
 	if p.st.Proxy == "" {
-		f = e.hosts.failed(p.lease.Host, fe)
+		f = e.hostFailed(ctx, p.lease.Host, fe)
 		v.hostSilent, v.hostWait = f.down || fe.Kind == fetch.KindTimeout, f.wait
 	}
 	switch {
@@ -342,14 +344,10 @@ func (p *page) hop(status int, target string) (frontier.Task, error) {
 		Priority: p.lease.Priority, Front: true, Unfiltered: met || !st.Plain,
 		Handler: p.lease.Handler, Session: p.lease.Session,
 	}
-	if err := p.engine.spider.seal(&hop, &st); err != nil {
+	if err := errors.Join(p.engine.spider.identify(&hop, &st), st.pack(&hop)); err != nil {
 		return hop, err
 	}
-	if hop.Mark != (frontier.Fingerprint{}) {
-		s := p.engine.spider
-		for _, name := range s.former(s.present(hop.Handler)) {
-			hop.Former = append(hop.Former, handlerMark(hop.Fingerprint, name))
-		}
+	if hop.Mark != (frontier.Fingerprint{}) && !hop.Unfiltered {
 		hop.Fingerprint, hop.Mark = hop.Mark, hop.Fingerprint // asks about the target for this handler
 	}
 	return hop, nil
@@ -387,10 +385,12 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 	if err != nil {
 		return p.judgeHandler(ctx, err, r.Status)
 	}
-	return verdict{
+	v := verdict{
 		state: frontier.Done, status: r.Status, page: true, found: out.found, custom: out.custom,
-		links: out.links, items: out.items, updates: out.updates,
+		list: out.takeLinks(), items: out.items, updates: out.updates,
 	}
+	v.links, v.duplicates = v.list.unknown(ctx, e.frontier)
+	return v
 }
 
 // judgeHandler decides what a handler's error means.

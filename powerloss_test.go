@@ -323,9 +323,7 @@ func finishAfterCrash(
 		t.Errorf("items are\n%s\nthey must be\n%s", got, log)
 	}
 	checkEntries(t, p.disk, rich)
-	if rich { // its frontier is kept
-		checkDisk(t, p.disk, int64(len(got)))
-	}
+	checkFS(t, p.disk, faultDir)
 	return !t.Failed()
 }
 

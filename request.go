@@ -1,6 +1,7 @@
 package clew
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,14 +92,24 @@ type stored struct {
 	Plain   bool                       `json:"g,omitempty"` // the chain began with an ordinary filtered GET
 }
 
-// payload encodes the request. Most have nothing but URL, depth and referer: that is
-// written here, since a page has dozens of them and reflection is slow.
+// payload encodes the request.
 func (st *stored) payload() ([]byte, error) {
-	plain := st.Method == "" && st.Proxy == "" && st.Timeout == 0 && !st.Plain &&
-		st.Header == nil && st.Body == nil && st.Cookies == nil && st.Meta == nil && st.Chain == nil
-	if !plain || !isLiteral(st.URL) || !isLiteral(st.Referer) {
-		return json.Marshal(*st) // a copy: the others need not leave the stack
+	if st.isPlain() {
+		return st.plain(), nil
 	}
+	return json.Marshal(*st) // a copy: the others need not leave the stack
+}
+
+// isPlain reports a request of nothing but URL, depth and referer, in characters that
+// JSON leaves as they are. Most are.
+func (st *stored) isPlain() bool {
+	return st.Method == "" && st.Proxy == "" && st.Timeout == 0 && !st.Plain &&
+		st.Header == nil && st.Body == nil && st.Cookies == nil && st.Meta == nil && st.Chain == nil &&
+		isLiteral(st.URL) && isLiteral(st.Referer)
+}
+
+// plain is payload for a plain request: a page has dozens of them, and reflection is slow.
+func (st *stored) plain() []byte {
 	b := make([]byte, 0, len(`{"u":"","d":,"r":""}`)+len(st.URL)+len(st.Referer)+len("1000000"))
 	b = append(append(append(b, `{"u":"`...), st.URL...), '"')
 	if st.Depth != 0 {
@@ -107,17 +118,30 @@ func (st *stored) payload() ([]byte, error) {
 	if st.Referer != "" {
 		b = append(append(append(b, `,"r":"`...), st.Referer...), '"')
 	}
-	return append(b, '}'), nil
+	return append(b, '}')
 }
 
-// isLiteral reports whether a string stands in JSON as it is.
+// isLiteral reports whether a string stands in JSON as it is. It looks at eight bytes
+// at a time, since every link of a page comes by here with its referer.
 func isLiteral(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+	for ; len(s) >= 8; s = s[8:] {
+		if strange([8]byte([]byte(s[:8]))) {
 			return false
 		}
 	}
-	return true
+	last := [8]byte{'_', '_', '_', '_', '_', '_', '_', '_'}
+	copy(last[:], s)
+	return !strange(last)
+}
+
+// strange reports a byte that JSON escapes or that is not ASCII: below ' ', above
+// '~', '"' or '\\'.
+func strange(chars [8]byte) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	w := binary.LittleEndian.Uint64(chars[:])
+	zero := func(w uint64) uint64 { return (w - ones) &^ w } // has the high bit of the first byte that is 0
+	found := w | (w + ones) | (w - ' '*ones) | zero(w^('"'*ones)) | zero(w^('\\'*ones))
+	return found&high != 0
 }
 
 // origin says where a request was found.
@@ -128,44 +152,60 @@ type origin struct {
 	plain   bool
 }
 
-// encode turns a request into a task. It is where a request's faults show.
+// encode turns a request into a task.
 func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
-	var t frontier.Task
-	st, err := r.store()
-	if err != nil {
-		return t, err
+	t, st, err := s.task(r, from)
+	if err == nil {
+		err = st.pack(&t)
 	}
-	st.Depth, st.Referer, st.Chain, st.Plain = from.depth, from.referer, from.chain, from.plain
-	if _, ok := s.handler(r.Handler); !ok {
-		return t, fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
-	}
-	if _, ok := s.Sessions[r.Session]; !ok && r.Session != "" {
-		return t, fmt.Errorf("request %s: session %q is not registered", r.URL, r.Session)
-	}
-	if r.Priority > frontier.MaxPriority || r.Priority < -frontier.MaxPriority {
-		return t, fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
-	}
-	t.Handler, t.Session = r.Handler, r.Session
-	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
-	err = s.seal(&t, &st)
 	return t, err
 }
 
-// seal fills in what follows from the stored request: host, identity, payload.
-func (s *Spider) seal(t *frontier.Task, st *stored) error {
+// task is encode without the payload. It is where a request's faults show.
+func (s *Spider) task(r *Request, from origin) (t frontier.Task, st stored, err error) {
+	if st, err = r.store(); err != nil {
+		return t, st, err
+	}
+	st.Depth, st.Referer, st.Chain, st.Plain = from.depth, from.referer, from.chain, from.plain
+	if _, ok := s.handler(r.Handler); !ok {
+		return t, st, fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
+	}
+	if _, ok := s.Sessions[r.Session]; !ok && r.Session != "" {
+		return t, st, fmt.Errorf("request %s: session %q is not registered", r.URL, r.Session)
+	}
+	if r.Priority > frontier.MaxPriority || r.Priority < -frontier.MaxPriority {
+		return t, st, fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
+	}
+	t.Handler, t.Session = r.Handler, r.Session
+	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
+	return t, st, s.identify(&t, &st)
+}
+
+// identify fills in the host and the identity of a stored request.
+func (s *Spider) identify(t *frontier.Task, st *stored) error {
 	fp, host, err := s.recipe().Identify(links.Identity{
 		Method: st.Method, URL: st.URL, Body: st.Body, Session: t.Session,
-		ContentType: st.Header.Get("Content-Type"), Header: st.Header,
+		Header: st.Header,
 	})
 	if err != nil {
 		return fmt.Errorf("request: %w", err)
 	}
 	t.Host, t.Fingerprint = host, fp
 	if len(s.Handlers) > 0 {
-		t.Mark = handlerMark(t.Fingerprint, s.present(t.Handler))
+		name := s.present(t.Handler)
+		t.Mark = handlerMark(t.Fingerprint, name)
+		if t.Front || t.Unfiltered { // others have a new mark whenever they are new
+			for _, old := range s.former(name) {
+				t.Former = append(t.Former, handlerMark(t.Fingerprint, old))
+			}
+		}
 	}
-	t.Payload, err = st.payload()
-	if err != nil {
+	return nil
+}
+
+// pack fills in the payload.
+func (st *stored) pack(t *frontier.Task) (err error) {
+	if t.Payload, err = st.payload(); err != nil {
 		return fmt.Errorf("request %s: encode: %w", st.URL, err)
 	}
 	return nil
@@ -191,6 +231,9 @@ func (r *Request) store() (st stored, err error) {
 		u = strings.Clone(u) // it may be a part of a page, whose memory is used again
 	}
 	st = stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
+	if r.isBare() {
+		return st, nil
+	}
 	if m := strings.ToUpper(r.Method); m != http.MethodGet {
 		st.Method = m // GET is what no method means
 	}
@@ -220,6 +263,12 @@ func (r *Request) store() (st stored, err error) {
 		st.Meta[k] = data
 	}
 	return st, nil
+}
+
+// isBare reports a request that says no more about the fetch than what to get, as most do.
+func (r *Request) isBare() bool {
+	return r.Method == "" && r.Proxy == "" && r.Timeout == 0 && r.Header == nil && r.Cookies == nil &&
+		r.Body == nil && r.Form == nil && r.JSON == nil && r.Meta == nil
 }
 
 // storable refuses text that JSON would change: what is sent must be what was asked for.

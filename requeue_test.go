@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/clew-crawler/clew/internal/testsite"
-	"github.com/clew-crawler/clew/store/pebblestore"
 )
 
 // TestRequeue crawls with a spider that has a fault, mends it, puts back what failed,
@@ -46,7 +45,7 @@ func TestRequeue(t *testing.T) {
 	if err != nil || int64(n) != failed-1 {
 		t.Fatalf("requeued %d of %d, %v", n, failed-1, err)
 	}
-	requeueCheck(t, dir)
+	checkDir(t, dir)
 	i, err := Inspect(dir)
 	if err != nil || i.State != StatePaused || i.Stats.Pending != failed || i.Stats.Failed != 0 {
 		t.Errorf("after requeueing: %+v, %v", i, err)
@@ -66,19 +65,5 @@ func TestRequeue(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "report.json")); err != nil {
 		t.Errorf("the report is gone: %v", err)
 	}
-}
-
-func requeueCheck(t *testing.T, dir string) {
-	t.Helper()
-	d, err := pebblestore.OpenDirectory(dir, "site")
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := d.Store(pebblestore.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(store.Check(t.Context()), store.Close(), d.Close()); err != nil {
-		t.Errorf("check: %v", err)
-	}
+	checkDir(t, dir)
 }

@@ -162,6 +162,9 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 		return known.expires.Sub(now), known.Delay(), 0, nil
 	}
 	verdict := e.fetchRobots(ctx, host, now)
+	if verdict.first {
+		values = []frontier.Value{{Kind: kindAnswered, Key: host, Data: []byte("1")}}
+	}
 	s := storedRobots{Expires: verdict.Expires}
 	switch verdict.State {
 	case politeness.RobotsKnown:
@@ -169,7 +172,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 	case politeness.RobotsAllowAll:
 	case politeness.RobotsUnreachable:
 		if ctx.Err() != nil {
-			return 0, 0, 0, nil
+			return 0, 0, 0, values
 		}
 		failures, since := e.robots.unavailable(host, now)
 		again := since <= e.hosts.giveUp && !verdict.final && !verdict.never
@@ -180,7 +183,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 		if again {
 			wait = max(politeness.Parking{}.Until(failures, now).Sub(now), verdict.Expires.Sub(now))
 			e.log.Warn("robots.txt unavailable, host is left alone", "host", host, "wait", wait.Round(time.Millisecond), "reason", verdict.reason)
-			return 0, 0, wait, nil
+			return 0, 0, wait, values
 		}
 		s.Lost, s.Expires = verdict.reason, now.Add(time.Hour)
 		e.log.Error("robots.txt unavailable, requests of the host fail", "host", host, "reason", verdict.reason)
@@ -189,7 +192,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 	r := e.robots.keep(host, &s)
 	data, err := json.Marshal(s)
 	if err == nil {
-		values = []frontier.Value{{Kind: kindRobots, Key: host, Data: data}}
+		values = append(values, frontier.Value{Kind: kindRobots, Key: host, Data: data})
 	}
 	return s.Expires.Sub(now), r.Delay(), 0, values
 }
@@ -200,6 +203,7 @@ type robotsAnswer struct {
 	body   []byte
 	reason string
 	never  bool // the host never answered, and was tried often enough
+	first  bool // the host had not answered before in this run
 	final  bool // asking again would change nothing
 }
 
@@ -225,11 +229,11 @@ func (e *engine) fetchRobots(ctx context.Context, host string, now time.Time) *r
 		a.RobotsVerdict = politeness.JudgeRobots(0, nil, nil, err, now)
 		if fe, ok := errors.AsType[*fetch.Error](err); ok && ctx.Err() == nil {
 			a.final = !fe.Retryable()
-			a.never = e.hosts.failed(host, fe).tried
+			a.never = e.hostFailed(ctx, host, fe).tried
 		}
 		return a
 	}
-	e.hosts.answered(host)
+	a.first = e.hosts.answered(host)
 	a.reason = http.StatusText(resp.Status)
 	a.body = resp.Body[:min(len(resp.Body), maxRobots)]
 	a.RobotsVerdict = politeness.JudgeRobots(resp.Status, resp.Body, resp.Header, nil, now)

@@ -110,7 +110,7 @@ func (c *Crawl) crawl(ctx context.Context, e *engine) error {
 			return err
 		}
 	}
-	if err := e.suspects.begin(); err != nil {
+	if err := e.suspects.begin(resumed.Run + 1); err != nil {
 		return fmt.Errorf("begin notes of pages: %w", err)
 	}
 	if err := c.onStart(ctx, info); err != nil {

@@ -8,11 +8,15 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/clew-crawler/clew/frontier"
+	"github.com/clew-crawler/clew/store/pebblestore"
 )
 
 // TestSalvageSound salvages crawls that nothing is wrong with: they stay as they are.
@@ -119,52 +123,57 @@ func salvageEnds(t *testing.T, s *damageState, fs *vfs.MemFS, r *Salvaged) {
 	}
 }
 
-// TestSalvageCrash cuts the power before every write of a salvage: the damaged crawl is
-// as it was, or the salvage goes on.
-func TestSalvageCrash(t *testing.T) {
-	rng := rand.New(rand.NewPCG(*seedFlag, 9))
-	s := damageStates(t)[0]
-	log := faultDir + "/items.jsonl"
-	damageTo("", func(data []byte) []byte { data[10] ^= 1; return data }).apply(t, s.disk, log)
-	before := damageFiles(t, s.disk, faultDir)
-	var mu sync.Mutex
-	var points []*vfs.MemFS
-	disk := damageClone(s.disk)
-	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
-			mu.Lock()
-			defer mu.Unlock()
-			points = append(points, disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng}))
-		}
-		return nil
-	}))
-	want, err := salvageFS(t.Context(), fs, faultDir)
-	if err != nil || want.Sound || len(want.Lost) == 0 {
-		t.Fatalf("%+v, %v", want, err)
+// TestSalvageFullDisk fills the disk while a salvage gathers more than fits in memory:
+// it ends with an error, and goes well when there is room again.
+func TestSalvageFullDisk(t *testing.T) {
+	disk := vfs.NewCrashableMem()
+	dir, err := pebblestore.OpenDirectoryFS(disk, faultDir, "faults")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, p := range points {
-		if !*longFlag && i%3 != 0 && i < len(points)-25 {
-			continue
+	store, err := dir.Store(pebblestore.Options{})
+	if err := errors.Join(err, dir.SetIdentity(pebblestore.Identity{Format: pebblestore.Format, Spider: "faults"})); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(*seedFlag, 10))
+	for i := range 64 {
+		batch := &frontier.Batch{Books: frontier.Books{Run: 1, NextSeq: 1}}
+		for j := range 64 {
+			data := fmt.Appendf(nil, "%q", strings.Repeat(fmt.Sprintf("%x", rng.Uint64()), 256))
+			batch.Values = append(batch.Values, frontier.Value{Kind: frontier.KindState, Key: fmt.Sprint(i, j), Data: data})
 		}
-		r, err := salvageFS(t.Context(), p, faultDir)
-		if err != nil {
-			t.Fatalf("point %d of %d: %v", i, len(points), err)
-		}
-		if !r.Sound && (r.Items != want.Items || r.Pending != want.Pending || r.Known != want.Known) {
-			t.Errorf("point %d: %+v, want %+v", i, r, want)
-		}
-		names, err := p.List(faultDir)
-		if err != nil {
+		if err := store.Commit(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
-		at := slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, "-damaged") })
-		if at < 0 {
-			t.Fatalf("point %d: nothing is aside: %v", i, names)
-		}
-		damageUntouched(t, before, damageFiles(t, p, faultDir+"/"+names[at]), "/"+names[at])
-		if result, err := Run(t.Context(), damageSpider(false), faultFS(p), OnDamage(Refuse)); err != nil || result.Status != Finished {
-			t.Fatalf("point %d: run: %v, %v", i, result, err)
+	}
+	if err := errors.Join(store.Close(), dir.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var table string
+	before := damageFiles(t, disk, faultDir)
+	for path := range before {
+		if strings.HasSuffix(path, ".sst") && len(before[path]) > len(before[table]) {
+			table = path
 		}
 	}
-	t.Logf("%d points", len(points))
+	before[table][len(before[table])/3] ^= 1
+	damageWrite(t, disk, table, before[table])
+	disk.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 42})
+	full := &fault{k: 1, stays: true, cause: syscall.ENOSPC, match: func(op errorfs.Op) bool {
+		return op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") && strings.Contains(op.Path, "/scratch/")
+	}}
+	began := time.Now()
+	r, err := salvageFS(t.Context(), errorfs.Wrap(disk, full), faultDir)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "42 bytes free") || time.Since(began) > 10*time.Second {
+		t.Errorf("on a full disk after %v: %+v, %v", time.Since(began), r, err)
+	}
+	damageUntouched(t, before, damageFiles(t, disk, faultDir), "")
+	full.healed.Store(true)
+	disk = damageClone(disk) // another process
+	if r, err := salvageFS(t.Context(), disk, faultDir); err != nil || r.Sound || r.Spider != "faults" {
+		t.Errorf("with room: %+v, %v", r, err)
+	}
+	if err := check(t.Context(), disk, faultDir); err != nil {
+		t.Errorf("check what was salvaged: %v", err)
+	}
 }

@@ -170,6 +170,7 @@ func TestSnapshotSeveral(t *testing.T) {
 	if _, err := Run(t.Context(), s, CrawlDir(dir)); err != nil {
 		t.Fatal(err)
 	}
+	checkDir(t, dir)
 	if len(dests) != 4 {
 		t.Errorf("snapshots made: %v", dests)
 	}

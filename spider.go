@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/clew-crawler/clew/fetch"
-	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/links"
 	"github.com/clew-crawler/clew/politeness"
 	"github.com/clew-crawler/clew/selector"
@@ -252,26 +251,7 @@ type prepared struct {
 	*Spider
 	domains  links.Domains
 	compiler *selector.Compiler
-	spare    sync.Pool // of lists of tasks that were admitted
-}
-
-// tasks returns an empty list for the requests of a page.
-func (p *prepared) tasks() []frontier.Task {
-	if list, ok := p.spare.Get().(*[]frontier.Task); ok {
-		return *list
-	}
-	return make([]frontier.Task, 0, 64)
-}
-
-// reuse takes a list back of which nothing is needed any more.
-func (p *prepared) reuse(list []frontier.Task) {
-	const most = 1024 // longer ones are rare
-	if cap(list) == 0 || cap(list) > most {
-		return
-	}
-	clear(list)
-	list = list[:0]
-	p.spare.Put(&list)
+	lists    sync.Pool // of *linkList
 }
 
 func (s *Spider) prepare() (*prepared, error) {

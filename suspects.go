@@ -3,6 +3,7 @@ package clew
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -35,7 +36,10 @@ type suspects struct {
 
 // openSuspects reads what the last run was handling when it ended. Its notes stay
 // until begin, which is called when the deaths are committed.
-func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
+//
+// Before them stands the number of the run that made them, so that they count once:
+// notes of a run that is not the last one have been counted, or were of no unclean end.
+func openSuspects(path string, run uint64) (*suspects, []frontier.Fingerprint, error) {
 	if path == "" {
 		return &suspects{}, nil, nil
 	}
@@ -44,6 +48,11 @@ func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	var found []frontier.Fingerprint
+	head := runMark(run)
+	data, own := bytes.CutPrefix(data, head[:])
+	if !own {
+		data = nil
+	}
 	for fp := range slices.Chunk(data, len(frontier.Fingerprint{})) {
 		if len(fp) == len(frontier.Fingerprint{}) && !bytes.Equal(fp, make([]byte, len(fp))) {
 			found = append(found, frontier.Fingerprint(fp))
@@ -56,12 +65,25 @@ func openSuspects(path string) (*suspects, []frontier.Fingerprint, error) {
 	return &suspects{file: f}, found, nil
 }
 
-// begin begins to take notes anew.
-func (s *suspects) begin() error {
+// begin begins to take the notes of a run.
+func (s *suspects) begin(run uint64) error {
 	if s.file == nil {
 		return nil
 	}
-	return s.file.Truncate(0)
+	head := runMark(run)
+	if err := s.file.Truncate(0); err != nil {
+		return err
+	}
+	s.next = 1
+	_, err := s.file.WriteAt(head[:], 0)
+	return err
+}
+
+// runMark takes the first place in the file.
+func runMark(run uint64) (head frontier.Fingerprint) {
+	copy(head[:], "notes of")
+	binary.BigEndian.PutUint64(head[8:], run)
+	return head
 }
 
 // enter notes a page; leave takes the note back. A note that cannot be written is

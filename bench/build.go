@@ -78,14 +78,12 @@ func fingerprint(url string) (frontier.Fingerprint, error) {
 	return frontier.Fingerprint(fp), err
 }
 
-// built returns the crawl directory of a load, which is built if need be.
+// built returns the crawl directory of a load, which is built if need be. A build that
+// was stopped goes on.
 func built(ctx context.Context, cfg *config, l load) (string, error) {
 	dir := filepath.Join(cfg.dir, l.name())
 	if _, err := os.Stat(filepath.Join(dir, builtName)); err == nil { //nolint:gosec // below the folder that the user named
 		return dir, nil
-	}
-	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // likewise
-		return "", err
 	}
 	var took time.Duration
 	if err := ask(ctx, "build", job{Dir: dir, Load: l}, &took); err != nil {
@@ -138,12 +136,21 @@ func build(ctx context.Context, j *job, answer func(any) error) (err error) {
 
 // fill admits the pending requests, and makes the others known that are to be.
 func fill(ctx context.Context, store frontier.Store, l load) error {
-	f, err := frontier.Open(ctx, store, frontier.Options{SeenBytes: max(2<<30, int64(l.Known)*200)})
+	counting := &countingStore{Store: store}
+	f, err := frontier.Open(ctx, counting, frontier.Options{SeenBytes: max(1<<30, int64(l.Known)*10)})
 	if err != nil {
 		return err
 	}
 	committing := make(chan error, 1)
 	go func() { committing <- f.Run(ctx) }()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for f.Resumed().Seen > 0 && !counting.read.Load() && f.Err() == nil && ctx.Err() == nil {
+		select { // each of what follows would be looked up in the store
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 	err = admitAll(ctx, f, l)
 	return errors.Join(err, f.Close(false), <-committing)
 }
@@ -152,7 +159,7 @@ func admitAll(ctx context.Context, f *frontier.Frontier, l load) error {
 	const chunk = 1000
 	s := l.site()
 	o := &frontier.Outcome{State: frontier.Done}
-	for page := range l.Pending {
+	for page := uint64(f.Resumed().Seeds); page < l.Pending; page++ {
 		t, err := task(s, page)
 		if err != nil {
 			return err

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clew-crawler/clew/bench/site"
@@ -152,6 +154,19 @@ type countingStore struct {
 	mu           sync.Mutex
 	known, fresh int64
 	took         time.Duration
+
+	read atomic.Bool // all known fingerprints were
+}
+
+func (s *countingStore) Fingerprints(ctx context.Context) iter.Seq2[frontier.Fingerprint, error] {
+	return func(yield func(frontier.Fingerprint, error) bool) {
+		for fp, err := range s.Store.Fingerprints(ctx) {
+			if !yield(fp, err) {
+				return
+			}
+		}
+		s.read.Store(true)
+	}
 }
 
 func (s *countingStore) Seen(ctx context.Context, fps []frontier.Fingerprint, known []bool) error {
@@ -221,11 +236,8 @@ type reading struct {
 	lookups          time.Duration
 }
 
-// warmStep is after how many pages the frontier is asked whether it is warm: whether the
-// memory for known fingerprints is filled, so that what is new need not be looked up.
-const warmStep = 256
-
-// workAlone takes pages one after the other, and measures those after it is warm.
+// workAlone takes pages one after the other, and measures those after the memory for known
+// fingerprints is filled.
 func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, j *job, answer func(any) error) (*scaled, error) {
 	runtime.LockOSThread() // its processor time is told apart
 	defer runtime.UnlockOSThread()
@@ -242,16 +254,13 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 		known, fresh, lookups := store.counts()
 		return reading{time.Now(), pages, used, aside, known, fresh, lookups}, err
 	}
-	var first, warm reading
+	var warm reading
 	for warm.pages == 0 || pages < warm.pages+j.Pages {
 		lease, err := w.lease(ctx)
 		if err != nil || lease == nil {
 			return nil, err
 		}
 		if pages == 0 {
-			if first, err = read(); err != nil {
-				return nil, err
-			}
 			r.First = milliseconds(time.Since(j.Began))
 			if j.Announce {
 				_ = answer(r.First) // a driver that is gone needs no answer
@@ -262,15 +271,10 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 			return nil, err
 		}
 		pages, aside = pages+1, aside+spent
-		if warm.pages == 0 && pages%warmStep == 0 {
-			now, err := read()
-			if err != nil {
+		if warm.pages == 0 && (store.read.Load() || time.Since(begin) > j.Duration) {
+			if warm, err = read(); err != nil {
 				return nil, err
 			}
-			if now.fresh-first.fresh < warmStep || now.at.Sub(begin) > j.Duration {
-				warm = now
-			}
-			first = now
 		}
 	}
 	end, err := read()
@@ -302,6 +306,13 @@ func (w *worker) page(ctx context.Context, lease *frontier.Lease) (aside time.Du
 	if err != nil {
 		return 0, err
 	}
-	w.frontier.Recall(ctx, o.Links)
+	known := w.frontier.Recall(ctx, o.Links)
+	left := o.Links[:0]
+	for i := range o.Links {
+		if !known[i] {
+			left = append(left, o.Links[i])
+		}
+	}
+	o.Links = left
 	return end - begin, w.frontier.Admit(ctx, o)
 }

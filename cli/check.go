@@ -63,7 +63,7 @@ func (p *program) verdict(dir string, found error, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := p.writeJSON(v); err != nil {
+		if err := writeJSON(p.out, v); err != nil {
 			return err
 		}
 	} else if err := p.verdictText(&v); err != nil {

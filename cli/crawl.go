@@ -28,12 +28,12 @@ func (p *program) crawlCommand() *cobra.Command {
 			"redirects, and no other host. Each page becomes one item with its url, status,\n" +
 			"title, number of links, bytes and depth, a line of DIR/items.jsonl.\n\n" +
 			"Run the same command again to go on after any stop. Ctrl+C pauses; once more\n" +
-			"stops at once. Without --crawl-dir nothing is kept, and the items are written\n" +
-			"to standard output at the end.\n\n" +
+			"stops at once. Without --crawl-dir nothing is kept: at the end the items are\n" +
+			"written to standard output, and the result to standard error.\n\n" +
 			"Addresses that are not public (localhost, 10.0.0.1) are refused, whatever name\n" +
 			"or redirect leads there, unless one of the URLs is itself such an address.",
 		Example: "clew crawl https://example.com --crawl-dir ./crawl_data\n" +
-			"clew crawl https://example.com --crawl-dir ./crawl_data --max-pages 1000 --delay 500ms\n" +
+			"clew crawl https://example.com --crawl-dir ./crawl_data --max-pages 1000\n" +
 			"clew crawl https://example.com > items.jsonl",
 		Annotations:           map[string]string{exitCodes: "all"},
 		DisableFlagsInUseLine: true,
@@ -89,8 +89,8 @@ func (p *program) runCommand() *cobra.Command {
 		Long: "Run a spider of this program: " + strings.Join(names, ", ") + ".\n\n" +
 			"Run the same command again to go on after any stop. Ctrl+C pauses; once more\n" +
 			"stops at once. Flags that are not given leave the spider's settings as they are.\n" +
-			"Without --crawl-dir nothing is kept, and the items are written to standard\n" +
-			"output at the end.",
+			"Without --crawl-dir nothing is kept: at the end the items are written to standard\n" +
+			"output, and the result to standard error.",
 		Example:               p.name + " run " + names[0] + " --crawl-dir ./crawl_data",
 		Annotations:           map[string]string{exitCodes: "all"},
 		DisableFlagsInUseLine: true,
@@ -233,19 +233,12 @@ func (p *program) retryFailed(f *runFlags, err error) error {
 	return err
 }
 
-// writeResult writes the result to standard output: as one JSON object, in words,
-// or, when they are nowhere else, the items.
+// writeResult writes the result, in words or as one JSON object: to standard output,
+// unless the items are nowhere else and go there.
 func (p *program) writeResult(f *runFlags, r *clew.Result) error {
-	switch {
-	case f.json:
-		return p.writeJSON(struct {
-			*clew.Result
-
-			CrawlDir string `json:"crawl_dir,omitempty"`
-			Items    string `json:"items,omitempty"`
-			Resume   string `json:"resume,omitempty"`
-		}{r, f.crawlDir, f.itemsPath(), p.resume(f, r)})
-	case f.crawlDir == "":
+	to := p.out
+	if f.crawlDir == "" {
+		to = p.err
 		for line, err := range r.Items() {
 			if err == nil {
 				_, err = p.out.Write(append(line, '\n'))
@@ -254,15 +247,22 @@ func (p *program) writeResult(f *runFlags, r *clew.Result) error {
 				return fmt.Errorf("write items: %w", err)
 			}
 		}
-		_, err := io.WriteString(p.err, p.summary(f, r))
-		return err
 	}
-	_, err := io.WriteString(p.out, p.summary(f, r))
+	if f.json {
+		return writeJSON(to, struct {
+			*clew.Result
+
+			CrawlDir string `json:"crawl_dir,omitempty"`
+			Items    string `json:"items,omitempty"`
+			Resume   string `json:"resume,omitempty"`
+		}{r, f.crawlDir, f.itemsPath(), p.resume(f, r)})
+	}
+	_, err := io.WriteString(to, p.summary(f, r))
 	return err
 }
 
-func (p *program) writeJSON(v any) error {
-	enc := json.NewEncoder(p.out)
+func writeJSON(to io.Writer, v any) error {
+	enc := json.NewEncoder(to)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write result: %w", err)

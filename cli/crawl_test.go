@@ -75,7 +75,7 @@ func TestCrawlScope(t *testing.T) {
 	mux.HandleFunc("/robots.txt", http.NotFound)
 	mux.HandleFunc("/gone", http.NotFound)
 
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	code, out, errs := typed(t, "crawl", start.URL, "--crawl-dir", dir)
 	if code != 0 || !strings.HasPrefix(out, "finished: 6 pages, 5 items, 0 failed") {
 		t.Fatalf("exit code %d, %q, %s", code, out, errs)
@@ -104,7 +104,7 @@ func TestCrawlScope(t *testing.T) {
 
 func TestCrawlFinished(t *testing.T) {
 	site, base := testsite.Start(t, testsite.Config{Seed: 3, Pages: 50, RedirectRate: 0.2, Login: true})
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	code, out, _ := typed(t, "crawl", base, "--crawl-dir", dir, "--json")
 	var result struct {
 		Status, Items string
@@ -149,13 +149,13 @@ func TestCrawlWithoutDirectory(t *testing.T) {
 // TestCrawlNothing crawls a site that lets nobody in, and one without a page.
 func TestCrawlNothing(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{RobotsTxt: "User-agent: *\nDisallow: /\n"})
-	code, out, errs := typed(t, "crawl", base, "--crawl-dir", filepath.Join(t.TempDir(), "crawl"))
+	code, out, errs := typed(t, "crawl", base, "--crawl-dir", crawlDir(t))
 	if code != 0 || !strings.HasPrefix(out, "finished: 0 pages, 0 items, 0 failed") {
 		t.Errorf("disallowed: exit code %d, %q, %q", code, out, errs)
 	}
 	server := httptest.NewServer(http.RedirectHandler("/again", http.StatusFound))
 	defer server.Close()
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	code, out, errs = typed(t, "crawl", server.URL, "--crawl-dir", dir, "--ignore-robots")
 	if code != exitFailed || !strings.HasPrefix(out, "finished: 0 pages, 0 items, 1 failed") {
 		t.Errorf("redirects for ever: exit code %d, %q", code, out)
@@ -174,7 +174,7 @@ func TestCrawlNothing(t *testing.T) {
 func TestLimitsAndResume(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{Seed: 5, Pages: 60})
 	_, want, _ := typed(t, "crawl", base)
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	runs := 0
 	for code := exitPaused; code == exitPaused; runs++ {
 		var out, errs string
@@ -227,7 +227,7 @@ func hanging(t *testing.T) (base string, reached <-chan struct{}) {
 
 func TestSignals(t *testing.T) {
 	base, reached := hanging(t)
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	term := newTerminal()
 	ended := term.start(t.Context(), "crawl", base, "--crawl-dir", dir)
 	<-reached
@@ -258,7 +258,7 @@ func TestSignals(t *testing.T) {
 
 func TestStatusAndPause(t *testing.T) {
 	base, reached := hanging(t)
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	term := newTerminal()
 	ended := term.start(t.Context(), "crawl", base, "--crawl-dir", dir, "--pause-timeout", "200ms")
 	<-reached
@@ -319,7 +319,7 @@ func TestSomePrivate(t *testing.T) {
 // were one that looks public.
 func TestCrawlPrivateNetworks(t *testing.T) {
 	site, base := testsite.Start(t, testsite.Config{Pages: 3})
-	for _, dir := range []string{"", filepath.Join(t.TempDir(), "crawl")} {
+	for _, dir := range []string{"", crawlDir(t)} {
 		term := newTerminal()
 		term.args = []string{"crawl", base}
 		f := new(runFlags)

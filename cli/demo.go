@@ -77,7 +77,7 @@ func (f *demoFlags) check() error {
 		return usage(try, "--pages %d is not between %d and %d", f.pages, minDemoPages, maxDemoPages)
 	case f.kills < 0 || f.kills > maxDemoKills:
 		return usage(try, "--kills %d is not between 0 and %d", f.kills, maxDemoKills)
-	case f.kills > f.pages/10:
+	case f.kills > f.pages/10 && f.serve == "":
 		return usage(try, "--kills %d are too many for %d pages: at most one for ten pages", f.kills, f.pages)
 	case f.concurrency < 1 || f.concurrency > maxConcurrency:
 		return usage(try, "--concurrency %d is not between 1 and %d", f.concurrency, maxConcurrency)

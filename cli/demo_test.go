@@ -17,7 +17,7 @@ import (
 // TestDemo runs the demo with processes that are really killed.
 func TestDemo(t *testing.T) {
 	t.Setenv(asMain, "1")
-	dir := filepath.Join(t.TempDir(), "kept")
+	dir := crawlDir(t)
 	code, out, errs := typed(t, "demo", "--pages", "120", "--kills", "3", "--latency", "50ms", "--dir", dir)
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", code, out, errs)
@@ -49,7 +49,7 @@ func TestDemoChild(t *testing.T) {
 	in, hold := io.Pipe()
 	term := newTerminal()
 	term.in = in
-	ended := term.start(t.Context(), "demo-run", "--url", base+"/", "--run", "1", "--concurrency", "2", "--dir", filepath.Join(t.TempDir(), "crawl"))
+	ended := term.start(t.Context(), "demo-run", "--url", base+"/", "--run", "1", "--concurrency", "2", "--dir", crawlDir(t))
 	<-reached
 	if err := hold.Close(); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestDemoServe(t *testing.T) {
 	term := newTerminal()
 	r, w := io.Pipe()
 	term.program.out = w
-	ended := term.start(ctx, "demo", "--serve", "127.0.0.1:0", "--pages", "50", "--latency", "0")
+	ended := term.start(ctx, "demo", "--serve", "127.0.0.1:0", "--pages", "20", "--latency", "0")
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

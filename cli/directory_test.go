@@ -66,6 +66,7 @@ func TestDirectories(t *testing.T) {
 				}
 			}
 			if code == 0 {
+				checkDir(t, dir)
 				return
 			}
 			if data, err := os.ReadFile(identity); err != nil || !bytes.Equal(data, before) {

@@ -50,7 +50,7 @@ func (f *runFlags) register(cmd *cobra.Command) {
 	f.flags.DurationVar(&f.pauseLimit, "pause-timeout", 20*time.Second, "a pause waits `TIME` for pages in flight")
 	f.flags.DurationVar(&f.interval, "interval", 100*time.Millisecond, "commit finished pages after `TIME`")
 	f.flags.BoolVar(&f.refuse, "refuse-damage", false, "fail on damage, set nothing aside")
-	f.flags.BoolVar(&f.json, "json", false, "log to stderr and result to stdout as JSON")
+	f.flags.BoolVar(&f.json, "json", false, "write log and result as JSON")
 }
 
 // Bounds that catch a slip of the keyboard; the library has the same.

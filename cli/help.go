@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -17,10 +18,15 @@ import (
 // value is not read.
 const exitCodes = "exit-codes"
 
-const helpWidth = 90
+// helpWidth is that of lines of help, if the terminal has as much.
+const helpWidth = 80
 
 // help writes the help of a command: what it does, then how it is called.
 func (p *program) help(cmd *cobra.Command, _ []string) {
+	width := helpWidth
+	if has := terminalWidth(p.out); has > 0 {
+		width = min(width, has)
+	}
 	var b strings.Builder
 	section := func(title, text string) {
 		if text = strings.Trim(text, "\n"); text != "" {
@@ -31,14 +37,14 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 	if text == "" {
 		text = cmd.Short
 	}
-	b.WriteString(text + "\n")
+	b.WriteString(fill(text, width) + "\n")
 	line := cmd.UseLine()
 	if cmd.HasAvailableSubCommands() {
 		line = cmd.CommandPath() + " <command> [flags]"
 	}
 	section("USAGE", "  "+line)
-	section("COMMANDS", commandList(cmd))
-	section("FLAGS", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
+	section("COMMANDS", commandList(cmd, width))
+	section("FLAGS", cmd.LocalFlags().FlagUsagesWrapped(width))
 	section("EXAMPLES", indent(cmd.Example, "  $ "))
 	if _, ok := cmd.Annotations[exitCodes]; ok {
 		section("EXIT CODES", "  0 finished   1 failed   2 wrong usage   3 paused, work left\n"+
@@ -50,14 +56,41 @@ func (p *program) help(cmd *cobra.Command, _ []string) {
 	_, _ = io.WriteString(cmd.OutOrStdout(), b.String()) // whoever asked has gone
 }
 
-func commandList(cmd *cobra.Command) string {
+func commandList(cmd *cobra.Command, width int) string {
+	const margin = "             "
 	var b strings.Builder
 	for _, c := range cmd.Commands() {
 		if c.IsAvailableCommand() && c.Name() != "help" {
-			fmt.Fprintf(&b, "  %-10s %s\n", c.Name(), c.Short)
+			text := strings.ReplaceAll(fill(c.Short, width-len(margin)), "\n", "\n"+margin)
+			fmt.Fprintf(&b, "  %-10s %s\n", c.Name(), text)
 		}
 	}
 	return b.String()
+}
+
+// fill breaks each paragraph of a text into lines of at most so many characters.
+func fill(text string, width int) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, paragraph := range paragraphs {
+		var b strings.Builder
+		column := 0
+		for word := range strings.FieldsSeq(paragraph) {
+			length := utf8.RuneCountInString(word)
+			switch {
+			case column == 0:
+			case column+1+length > width:
+				b.WriteByte('\n')
+				column = 0
+			default:
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += length
+		}
+		paragraphs[i] = b.String()
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 func indent(text, with string) string {

@@ -215,7 +215,7 @@ func (p *program) overview(ctx context.Context, dir string, f *inspectFlags) err
 		return err
 	}
 	if f.json {
-		return p.writeJSON(o)
+		return writeJSON(p.out, o)
 	}
 	_, err = io.WriteString(p.out, p.overviewText(o))
 	return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +20,7 @@ import (
 func pausedCrawl(t *testing.T) (paused, failed string) {
 	t.Helper()
 	_, base := testsite.Start(t, testsite.Config{Pages: 120})
-	paused, failed = filepath.Join(t.TempDir(), "paused"), filepath.Join(t.TempDir(), "failed")
+	paused, failed = crawlDir(t), crawlDir(t)
 	if code, out, err := typed(t, "crawl", base, "--crawl-dir", paused, "--max-pages", "60"); code != exitPaused {
 		t.Fatalf("exit code %d, %q, %q", code, out, err)
 	}
@@ -163,15 +164,17 @@ func TestSnapshotAndCheck(t *testing.T) {
 			t.Errorf("check: exit code %d, %q, %q", code, out, errs)
 		}
 	}
-	if err := os.Truncate(filepath.Join(failed, "items.jsonl"), 0); err != nil {
+	spoiled := filepath.Join(t.TempDir(), "spoiled")
+	err := errors.Join(os.CopyFS(spoiled, os.DirFS(failed)), os.Truncate(filepath.Join(spoiled, "items.jsonl"), 0))
+	if err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs = typed(t, "check", failed)
+	code, out, errs = typed(t, "check", spoiled)
 	if code != exitDamaged || !strings.Contains(out, "items.jsonl") || !strings.HasPrefix(errs, "clew: frontier is damaged: ") ||
-		!strings.HasSuffix(errs, "Try: clew salvage "+failed+" to bring back what can be read, or the same crawl again to begin anew\n") || strings.Count(errs, "\n") != 2 {
+		!strings.HasSuffix(errs, "Try: clew salvage "+spoiled+" to bring back what can be read, or the same crawl again to begin anew\n") || strings.Count(errs, "\n") != 2 {
 		t.Errorf("check of damage: exit code %d, %q, %q", code, out, errs)
 	}
-	code, out, _ = typed(t, "check", failed, "--json")
+	code, out, _ = typed(t, "check", spoiled, "--json")
 	var v verdict
 	if err := json.Unmarshal([]byte(out), &v); code != exitDamaged || err != nil || v.OK || len(v.Findings) == 0 {
 		t.Errorf("check of damage as JSON: exit code %d, %q, %v", code, out, err)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/clew-crawler/clew"
 )
 
 // asMain in the environment makes the test binary the command itself, for tests
@@ -45,6 +48,21 @@ func typed(t *testing.T, args ...string) (code int, out, err string) {
 	term := newTerminal()
 	code = term.run(t.Context(), args)
 	return code, term.out.String(), term.err.String()
+}
+
+// crawlDir is a place for a crawl, which is checked when the test ends.
+func crawlDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "crawl")
+	t.Cleanup(func() { checkDir(t, dir) })
+	return dir
+}
+
+func checkDir(t *testing.T, dir string) {
+	t.Helper()
+	if err := clew.Check(context.Background(), dir); err != nil {
+		t.Errorf("check %s: %v", dir, err)
+	}
 }
 
 // start runs a command line in the background.

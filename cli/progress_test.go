@@ -55,6 +55,23 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// idle is a crawl that is open and does nothing.
+func idle(t *testing.T) *clew.Crawl {
+	t.Helper()
+	spider := titles("titles", "http://127.0.0.1:1")
+	spider.Logger = slog.New(slog.DiscardHandler)
+	crawl, err := clew.Open(spider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := crawl.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return crawl
+}
+
 // TestProgress watches a crawl that does nothing, in each way.
 func TestProgress(t *testing.T) {
 	tests := map[string]struct {
@@ -67,17 +84,7 @@ func TestProgress(t *testing.T) {
 		"json":     {false, true, 1100 * time.Millisecond, `"msg":"progress","state":"running","pages":0,`},
 		"early":    {false, false, 9 * time.Second, ""},
 	}
-	spider := titles("titles", "http://127.0.0.1:1")
-	spider.Logger = slog.New(slog.DiscardHandler)
-	crawl, err := clew.Open(spider)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := crawl.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	crawl := idle(t)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -98,16 +105,10 @@ func TestProgress(t *testing.T) {
 }
 
 func TestThirdSignal(t *testing.T) {
-	spider := titles("titles", "http://127.0.0.1:1")
-	spider.Logger = slog.New(slog.DiscardHandler)
-	crawl, err := clew.Open(spider)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out bytes.Buffer
 	var codes []int
 	s := newScreen(&out)
-	w := &watch{crawl: crawl, screen: s, log: newLog(s, false, 0), exit: func(code int) { codes = append(codes, code) }}
+	w := &watch{crawl: idle(t), screen: s, log: newLog(s, false, 0), exit: func(code int) { codes = append(codes, code) }}
 	for n := 1; n <= 3; n++ {
 		w.stop(n, nil)
 		if want := n / 3; len(codes) != want {
@@ -119,8 +120,5 @@ func TestThirdSignal(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "pausing… signal again to stop at once\n") {
 		t.Errorf("a signal that is not Ctrl+C: %q", out.String())
-	}
-	if err := crawl.Close(); err != nil {
-		t.Error(err)
 	}
 }

@@ -60,7 +60,7 @@ func (p *program) requeue(ctx context.Context, dir string, f *requeueFlags) erro
 	case err != nil:
 		return err
 	case f.json:
-		return p.writeJSON(map[string]int{"requeued": n})
+		return writeJSON(p.out, map[string]int{"requeued": n})
 	}
 	_, err = fmt.Fprintf(p.out, "%s put back\n", count(int64(n), "request"))
 	return err

@@ -3,7 +3,6 @@ package cli
 import (
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,7 +17,7 @@ func TestRequeue(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	crawl := []string{"crawl", server.URL, "--crawl-dir", dir, "--ignore-robots"}
 	if code, out, _ := typed(t, crawl...); code != exitFailed {
 		t.Fatalf("redirects for ever: exit code %d, %q", code, out)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestRunFlags(t *testing.T) {
 	settings := func(args ...string) (s clew.Stats) {
 		term := newTerminal()
 		term.spiders = []*clew.Spider{titles("titles", base)}
-		dir := filepath.Join(t.TempDir(), "crawl")
+		dir := crawlDir(t)
 		if code := term.run(t.Context(), append([]string{"run", "--crawl-dir", dir, "--json"}, args...)); code != 0 {
 			t.Fatalf("exit code %d: %s", code, term.err.String())
 		}
@@ -92,18 +91,25 @@ func TestRunFlags(t *testing.T) {
 	}
 }
 
-// TestJSONLog checks that every line on standard error is JSON.
-func TestJSONLog(t *testing.T) {
+// TestJSONWithoutDirectory checks that the items go to standard output, and that every
+// line on standard error is JSON: the log, and the result as the last.
+func TestJSONWithoutDirectory(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{Pages: 5})
-	code, _, errs := typed(t, "crawl", base, "--json", "--max-pages", "2")
-	if code != exitPaused {
-		t.Errorf("exit code %d", code)
+	code, out, errs := typed(t, "crawl", base, "--json", "--max-pages", "2")
+	if pages := parsePages(t, out); code != exitPaused || len(pages) != 2 {
+		t.Errorf("exit code %d, %d items", code, len(pages))
 	}
-	for line := range strings.Lines(errs) {
+	lines := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
+	last := len(lines) - 1
+	for _, line := range lines[:last] {
 		var record struct{ Level, Msg string }
 		if err := json.Unmarshal([]byte(line), &record); err != nil || record.Msg == "" {
 			t.Errorf("%q: %v", line, err)
 		}
+	}
+	var r clew.Result
+	if err := json.Unmarshal([]byte(lines[last]), &r); err != nil || r.Status != clew.Stopped || r.Stats.Items != 2 {
+		t.Errorf("%q: %v", lines[last], err)
 	}
 }
 

@@ -32,7 +32,7 @@ func (p *program) salvageCommand() *cobra.Command {
 				return p.hintDir(err, args[0])
 			}
 			if asJSON {
-				err = p.writeJSON(s)
+				err = writeJSON(p.out, s)
 			} else {
 				_, err = io.WriteString(p.out, p.salvageText(s))
 			}

@@ -16,7 +16,7 @@ import (
 // some of its items.
 func TestSalvage(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{Pages: 30})
-	dir := filepath.Join(t.TempDir(), "crawl")
+	dir := crawlDir(t)
 	if code, _, errs := typed(t, "crawl", base, "--crawl-dir", dir, "--max-pages", "10"); code != exitPaused {
 		t.Fatalf("exit code %d, %q", code, errs)
 	}

@@ -35,7 +35,7 @@ func (p *program) statusCommand() *cobra.Command {
 				return p.hintDir(err, args[0])
 			}
 			if asJSON {
-				return p.writeJSON(i)
+				return writeJSON(p.out, i)
 			}
 			_, err = io.WriteString(p.out, p.statusText(i))
 			return err

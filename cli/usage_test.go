@@ -78,7 +78,9 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "crawl", "demo", "status", "pause", "version"} {
+	for _, command := range []string{
+		"", "crawl", "demo", "status", "inspect", "pause", "requeue", "salvage", "snapshot", "check", "version",
+	} {
 		t.Run(command, func(t *testing.T) {
 			args := append(strings.Fields(command), "--help")
 			code, out, err := typed(t, args...)
@@ -89,7 +91,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("help has no usage or flags:\n%s", out)
 			}
 			for line := range strings.Lines(out) {
-				if len(line) > 94 || strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") {
+				if len(line) > helpWidth+1 || strings.TrimRight(line, " \n") != strings.TrimSuffix(line, "\n") {
 					t.Errorf("line is too long or ends in spaces: %q", line)
 				}
 			}
@@ -100,6 +102,13 @@ func TestHelp(t *testing.T) {
 	}
 	if _, out, _ := typed(t); !strings.Contains(out, "COMMANDS") {
 		t.Errorf("no command: %q, want the help", out)
+	}
+}
+
+func TestFill(t *testing.T) {
+	text := "a b\nccc dd\n\nlonger-than-that é ö ü x"
+	if got, want := fill(text, 6), "a b\nccc dd\n\nlonger-than-that\né ö ü\nx"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -158,8 +158,9 @@ func (f *Frontier) keep(ctx context.Context, o *Outcome, now time.Time, kept *Ad
 	return nil
 }
 
-// withoutFormer leaves out the tasks that are known by a former fingerprint. Their present
-// one is not noted: each task leaves as many fingerprints as if it had had no other.
+// withoutFormer leaves out the tasks that are known by a former fingerprint, and the marks
+// of those that are kept all the same: each task leaves as many fingerprints as if it had
+// had no other.
 func (f *Frontier) withoutFormer(ctx context.Context, tasks []Task) ([]Task, error) {
 	var former []Fingerprint
 	for i := range tasks {
@@ -174,10 +175,14 @@ func (f *Frontier) withoutFormer(ctx context.Context, tasks []Task) ([]Task, err
 	}
 	var left []Task
 	for _, t := range tasks {
-		if t.Unfiltered || !slices.Contains(known[:len(t.Former)], true) {
+		met := slices.Contains(known[:len(t.Former)], true)
+		known = known[len(t.Former):]
+		if met {
+			t.Mark = Fingerprint{}
+		}
+		if !met || t.Unfiltered {
 			left = append(left, t)
 		}
-		known = known[len(t.Former):]
 	}
 	return left, nil
 }

@@ -15,21 +15,25 @@ const shards = 256
 const minTierBytes = 4 << 20
 
 // A tier is the part of the known fingerprints that is in memory. While it is
-// complete it holds all of them and a miss means "new"; otherwise it holds the
-// most recently used ones and a miss has to ask the store.
+// complete it holds all of them and a miss means "new"; otherwise a miss has to ask
+// the store.
 //
-// Each shard has two generations of at most half the shard's share of the cap.
-// When the young one is full it becomes the old one, and the old one is dropped.
+// As long as all of them fit, they are packed. Then it holds the most recently used
+// ones, each shard of them in two generations of at most half the shard's share of the
+// cap. When the young one is full it becomes the old one, and the old one is dropped.
 type tier struct {
 	complete bool
-	turned   bool // a generation was full, so it will not be complete again
-	limit    int  // slots of one generation of one shard, a power of two
+	packed   *packed // nil when it was full: the tier will not be complete again
+	limit    int     // slots of one generation of one shard, a power of two
 	young    [shards]table
 	old      [shards]table
 	carried  [shards]int // of young: taken over when it began, beyond its share
 }
 
-func newTier(bytes int64) *tier { return &tier{complete: true, limit: generation(bytes)} }
+func newTier(bytes int64) *tier {
+	bytes = max(bytes, minTierBytes)
+	return &tier{complete: true, packed: newPacked(bytes), limit: generation(bytes)}
+}
 
 // generation is the limit of a tier of a size.
 func generation(bytes int64) int {
@@ -41,20 +45,27 @@ func generation(bytes int64) int {
 	return limit
 }
 
-// capacity is the number of fingerprints up to which the tier can be complete.
-func (t *tier) capacity() int64 { return int64(shards) * int64(t.limit) * 3 / 4 * 9 / 10 }
-
 func (t *tier) contains(fp Fingerprint) bool { return t.recent(fp) || t.old[fp[0]].contains(fp) }
 
 // recent reports whether fp would outlast the next turn of generations.
-func (t *tier) recent(fp Fingerprint) bool { return t.young[fp[0]].contains(fp) }
+func (t *tier) recent(fp Fingerprint) bool {
+	if t.packed != nil {
+		return t.packed.contains(fp)
+	}
+	return t.young[fp[0]].contains(fp)
+}
 
-// insert adds fp. When a generation is dropped for it, uncommitted yields the
-// fingerprints that must stay in memory, since the store does not know them yet.
+// insert adds fp. When others are dropped for it, uncommitted yields the fingerprints
+// that must stay in memory, since the store does not know them yet.
 func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint))) {
+	if t.packed != nil {
+		if t.packed.insert(fp) {
+			return
+		}
+		t.unpack(uncommitted)
+	}
 	s := fp[0]
 	if t.young[s].used-t.carried[s] >= t.limit/4*3 {
-		t.complete, t.turned = false, true
 		free(t.old[s].slots)
 		t.old[s] = t.young[s]
 		t.young[s] = table{}
@@ -68,8 +79,21 @@ func (t *tier) insert(fp Fingerprint, uncommitted func(yield func(Fingerprint)))
 	t.young[s].insert(fp)
 }
 
+// unpack gives up holding all fingerprints.
+func (t *tier) unpack(uncommitted func(yield func(Fingerprint))) {
+	t.packed.free()
+	t.complete, t.packed = false, nil
+	uncommitted(func(u Fingerprint) { t.young[u[0]].insert(u) })
+	for s := range shards {
+		t.carried[s] = t.young[s].used
+	}
+}
+
 // free gives the tables back. The tier may not be used afterwards.
 func (t *tier) free() {
+	if t.packed != nil {
+		t.packed.free()
+	}
 	for s := range shards {
 		free(t.young[s].slots)
 		free(t.old[s].slots)
@@ -131,7 +155,7 @@ func slot(fp Fingerprint) uint64 {
 
 func (t *table) grow() {
 	old := t.slots
-	t.slots = allocate(max(64, 2*len(old)))
+	t.slots = allocate[Fingerprint](max(64, 2*len(old)))
 	t.used = 0
 	for _, fp := range old {
 		if fp != (Fingerprint{}) {
@@ -172,19 +196,29 @@ func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) 
 // filter is begun.
 func (f *Frontier) remember(fp Fingerprint) {
 	f.tier.insert(fp, f.eachUncommitted)
-	if f.tier.turned && f.filter == nil {
+	if f.tier.packed == nil && f.filter == nil {
 		f.beginFilter()
 	}
 }
 
 // mustAsk reports that only the store knows whether fp is known.
 func (f *Frontier) mustAsk(fp Fingerprint) bool {
-	return !f.tier.complete && !f.tier.contains(fp) && (f.filter == nil || f.filter.passes(fp))
+	if f.tier.complete || f.tier.contains(fp) {
+		return false
+	}
+	if !f.filtered && compareFingerprints(fp, f.filled) >= 0 {
+		return true // it may be one that was not read yet
+	}
+	return f.filter != nil && f.filter.passes(fp)
 }
 
 // beginFilter makes the filter. What is not committed is put into it here, what is
 // admitted from now on when it is, and what is committed by [Frontier.fillFilter].
 func (f *Frontier) beginFilter() {
+	if f.tier.packed != nil {
+		f.tier.unpack(f.eachUncommitted)
+	}
+	f.filled = Fingerprint{}
 	f.filter = newFilter(f.books.Seen, f.opts.SeenBytes/4*3)
 	f.shareMemory()
 	f.eachUncommitted(f.passOn)
@@ -201,39 +235,60 @@ func (f *Frontier) passOn(fp Fingerprint) {
 // shareMemory leaves the tier what the filter does not take.
 func (f *Frontier) shareMemory() { f.tier.limit = generation(f.opts.SeenBytes - f.filter.size()) }
 
-// Recall brings what the store knows of tasks into memory, so that their admission,
-// which holds everybody up, need not look it up: beyond the memory for known
-// fingerprints that takes tens of microseconds each. What is known stays known, so
-// the answer cannot be outdated, and what is not known is asked about again. It is
-// never needed; an error shows when the tasks are admitted.
-func (f *Frontier) Recall(ctx context.Context, tasks []Task) {
-	f.mu.Lock()
-	var ask []Fingerprint
-	if !f.tier.complete && f.err == nil {
-		for i := range tasks {
-			if f.mustAsk(tasks[i].Fingerprint) {
-				ask = append(ask, tasks[i].Fingerprint)
-			}
-		}
-		f.reading.Add(1)
-		defer f.reading.Done()
-	}
-	f.mu.Unlock()
+// Recall tells which tasks are known already. What is known stays known, so that the
+// caller may leave those out; the others are asked about again when they are admitted.
+// It brings what the store knows of them into memory before their admission holds
+// everybody up: beyond the memory for known fingerprints a look takes tens of
+// microseconds. It is never needed; an error shows when the tasks are admitted.
+func (f *Frontier) Recall(ctx context.Context, tasks []Task) (known []bool) {
+	known = make([]bool, len(tasks))
+	ask := f.inMemory(tasks, known)
 	if len(ask) == 0 {
-		return
+		return known
 	}
+	defer f.reading.Done()
 	slices.SortFunc(ask, compareFingerprints)
-	known := make([]bool, len(ask))
-	if err := f.store.Seen(ctx, ask, known); err != nil {
-		return
+	answers := make([]bool, len(ask))
+	if err := f.store.Seen(ctx, ask, answers); err != nil {
+		return known
+	}
+	for i := range tasks {
+		if j, ok := slices.BinarySearchFunc(ask, tasks[i].Fingerprint, compareFingerprints); ok {
+			known[i] = answers[j]
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, fp := range ask {
-		if known[i] && !f.tier.contains(fp) {
+		if answers[i] && !f.tier.recent(fp) {
 			f.remember(fp)
 		}
 	}
+	return known
+}
+
+// inMemory answers for the tasks that need no look into the store. If others are left,
+// the caller is reading, and says when it is done.
+func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return nil
+	}
+	for i := range tasks {
+		fp := tasks[i].Fingerprint
+		known[i] = f.tier.contains(fp)
+		switch {
+		case known[i] && !f.tier.complete && !f.tier.recent(fp):
+			f.remember(fp) // so that the next page need not ask the store
+		case !known[i] && f.mustAsk(fp):
+			ask = append(ask, fp)
+		}
+	}
+	if len(ask) > 0 {
+		f.reading.Add(1)
+	}
+	return ask
 }
 
 // known looks all fingerprints up before any is inserted, since an insertion may
@@ -279,7 +334,8 @@ func (f *Frontier) eachUncommitted(yield func(Fingerprint)) {
 }
 
 // fill reads the known fingerprints into memory while the crawl already runs: all of
-// them if they fit, else into the filter. Until it is done, misses ask the store.
+// them if they fit, else into the filter. Until it is done, misses ask the store about
+// what comes behind those that were read.
 func (f *Frontier) fill(ctx context.Context) error {
 	f.mu.Lock()
 	tier := !f.tier.complete && f.filter == nil
@@ -300,18 +356,16 @@ func (f *Frontier) fill(ctx context.Context) error {
 func (f *Frontier) fillTier(ctx context.Context) error {
 	whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
 		for _, fp := range fps {
-			if !f.tier.contains(fp) {
-				f.remember(fp)
-			}
+			f.remember(fp)
 		}
-		return !f.tier.turned
+		return f.tier.packed != nil
 	})
 	if err != nil || !whole {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tier.complete = !f.tier.turned
+	f.tier.complete = f.tier.packed != nil
 	return nil
 }
 
@@ -324,12 +378,13 @@ func (f *Frontier) fillFilter(ctx context.Context) error {
 	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.filter.ready = err == nil && whole
+	f.filtered = err == nil && whole
 	return err
 }
 
-// eachCommitted calls take with all committed fingerprints, some at a time and while
-// nothing is admitted. It reports whether take got all of them and said yes each time.
+// eachCommitted calls take with all committed fingerprints in their order, some at a time
+// and while nothing is admitted, and notes how far it has come. It reports whether take
+// got all of them and said yes each time.
 func (f *Frontier) eachCommitted(ctx context.Context, take func(fps []Fingerprint) bool) (whole bool, err error) {
 	const chunk = 4096
 	buf := make([]Fingerprint, 0, chunk)
@@ -337,6 +392,9 @@ func (f *Frontier) eachCommitted(ctx context.Context, take func(fps []Fingerprin
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		more := take(buf)
+		if more && len(buf) > 0 {
+			f.filled = buf[len(buf)-1]
+		}
 		buf = buf[:0]
 		return more
 	}

@@ -43,8 +43,8 @@ func TestDedup(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		s := newMemStore()
 		h := start(t, s, Options{SeenBytes: 1, GroupPages: 7})
-		limit := h.tier.limit / 4 * 3 // what one generation of the shard holds
-		all := fingerprints(rng, 12*limit)
+		generation := h.tier.limit / 4 * 3 // what one of the shard holds
+		all := fingerprints(rng, h.tier.packed.limit+10*generation)
 		for at := 0; at < len(all); at += 200 {
 			chunk := all[at:min(at+200, len(all))]
 			if got := h.kept(links(chunk)); got.Links != len(chunk) {
@@ -102,6 +102,66 @@ func TestTierIsFilled(t *testing.T) {
 		}
 		h.stop()
 	})
+}
+
+// TestFillOverflows checks that what was read into the tier is not taken to be in the
+// filter that follows it: as long as neither has a known fingerprint, the store is asked.
+func TestFillOverflows(t *testing.T) {
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(5, 6))
+	s := newMemStore()
+	full := newPacked(minTierBytes).limit + 1
+	for i, fp := range fingerprints(rng, 6000+full) {
+		if i < 6000 {
+			fp[0] = byte(i % 6) // comes first, and all of it has room
+		}
+		s.seen[fp] = true
+	}
+	s.books.Seen = int64(len(s.seen))
+	f, err := Open(ctx, s, Options{SeenBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		for fp := range s.seen {
+			if !f.tier.contains(fp) && !f.mustAsk(fp) {
+				t.Fatalf("%s: the store is not asked for a known fingerprint", when)
+			}
+		}
+	}
+	check("at the beginning")
+	if whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+		for _, fp := range fps {
+			f.remember(fp)
+		}
+		return false
+	}); whole || err != nil || f.filled != (Fingerprint{}) {
+		t.Errorf("stopped after the first part: whole %v, filled to %x, error %v", whole, f.filled, err)
+	}
+	check("stopped after the first part")
+	if err := f.fillTier(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if f.filter == nil {
+		t.Fatal("the tier has room for all")
+	}
+	check("when the tier was full")
+	if err := f.fillFilter(ctx); err != nil {
+		t.Fatal(err)
+	}
+	check("with the filter")
+	asked := 0
+	for range 1000 {
+		if f.mustAsk(randomFingerprint(rng)) {
+			asked++
+		}
+	}
+	if asked > 50 {
+		t.Errorf("the store is asked for %d of 1000 new fingerprints", asked)
+	}
+	f.tier.free()
+	f.filter.free()
 }
 
 // TestDedupWithin checks duplicates within one outcome, unfiltered tasks, marks

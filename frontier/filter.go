@@ -11,14 +11,13 @@ const filterBits = 10
 
 // A filter is a set of all known fingerprints that never forgets one, and now and then
 // takes one for known that is not: what passes it has to be looked up. It is needed
-// once the tier cannot hold everything, and says nothing before it is ready.
+// once the tier cannot hold everything.
 //
 // It grows by parts, each as large as those before, and not beyond its budget: from
 // there on more and more passes it.
 type filter struct {
 	parts []bloom
 	spare int64 // bytes that it may still take
-	ready bool  // holds everything known
 }
 
 // newFilter returns a filter for so many fingerprints and a quarter more.
@@ -55,9 +54,6 @@ func (f *filter) insert(fp Fingerprint) (grown bool) {
 
 // passes reports whether fp may be known.
 func (f *filter) passes(fp Fingerprint) bool {
-	if !f.ready {
-		return true
-	}
 	for i := range f.parts {
 		if f.parts[i].contains(fp) {
 			return true
@@ -89,7 +85,7 @@ const (
 
 func newBloom(bytes int64) bloom {
 	lines := max(bytes/64, 1)
-	return bloom{lines: allocate(int(lines * lineSlots)), room: lines * 512 / filterBits}
+	return bloom{lines: allocate[Fingerprint](int(lines * lineSlots)), room: lines * 512 / filterBits}
 }
 
 func (b *bloom) size() int64 { return int64(len(b.lines) * len(Fingerprint{})) }

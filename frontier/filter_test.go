@@ -35,10 +35,6 @@ func TestFilter(t *testing.T) {
 			}
 			f := newFilter(1000, tt.budget)
 			defer f.free()
-			if !f.passes(Fingerprint{9}) {
-				t.Error("a filter that is not ready holds something back")
-			}
-			f.ready = true
 			const n = 50_000
 			all := make([]Fingerprint, n)
 			for i := range all {
@@ -113,14 +109,23 @@ func TestFilterSparesLookups(t *testing.T) {
 			again() // beside the filling
 			spared()
 		}
-		grow(1000) // not committed when the filter is filled
+		grow(3000) // more than a shard can hold packed, and not committed when the filter is filled
 		if h.tier.complete || h.filter == nil {
 			t.Fatal("the tier still holds everything")
 		}
 		spared()
 		resume() // the tier seems large enough, and is not
-		grow(int(h.tier.capacity()))
-		resume()
+		h.stop()
+		for range newPacked(minTierBytes).capacity() { // now it does not even seem so
+			s.seen[randomFingerprint(rng)] = true
+			s.books.Seen++
+		}
+		h = start(t, s, Options{SeenBytes: 1, GroupPages: 3})
+		if h.tier.packed != nil || h.filter == nil {
+			t.Error("the tier would hold everything")
+		}
+		again()
+		spared()
 		h.stop()
 	})
 }

@@ -49,12 +49,16 @@ type Frontier struct {
 	opts    Options
 	resumed Books // as found at open
 
-	mu      sync.Mutex
-	room    *sync.Cond // a group was committed, or the frontier failed
-	books   Books
-	saved   Books // as of the last commit
-	tier    *tier
-	filter  *filter // nil while the tier is, or may become, complete
+	mu     sync.Mutex
+	room   *sync.Cond // a group was committed, or the frontier failed
+	books  Books
+	saved  Books // as of the last commit
+	tier   *tier
+	filter *filter // nil while the tier is, or may become, complete
+
+	filled   Fingerprint // those known that come before it are in the tier or, if there is one, in the filter
+	filtered bool        // all of them are in the filter
+
 	hosts   map[string]*host
 	waiting hostHeap // hosts whose time has not come, by nextAt
 	ready   hostHeap // hosts that could be served, by their first task

@@ -14,7 +14,7 @@ import (
 func FuzzFrontier(f *testing.F) {
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 200 {
-			t.Skip()
+			return // a longer one does no more, and takes longer
 		}
 		synctest.Test(t, func(t *testing.T) {
 			m := machine{t: t, store: newMemStore(), ended: map[string]int{}, last: map[string]time.Time{}}

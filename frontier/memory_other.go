@@ -2,8 +2,8 @@
 
 package frontier
 
-// allocate returns n free slots.
-func allocate(n int) []Fingerprint { return make([]Fingerprint, n) }
+// allocate returns n zeros.
+func allocate[T byte | Fingerprint](n int) []T { return make([]T, n) }
 
-// free does nothing: the slots are the heap's.
-func free([]Fingerprint) {}
+// free does nothing: the memory is the heap's.
+func free[T byte | Fingerprint]([]T) {}

@@ -10,28 +10,28 @@ import (
 // offHeap is the size from which tables stand outside the Go heap. The collector
 // would let the heap grow by as much again as the fingerprints take, though it can
 // free none of them.
-const offHeap = 64 << 10
+const offHeap = 16 << 10
 
-// allocate returns n free slots.
-func allocate(n int) []Fingerprint {
-	size := n * len(Fingerprint{})
+// allocate returns n zeros.
+func allocate[T byte | Fingerprint](n int) []T {
+	size := n * int(unsafe.Sizeof(*new(T)))
 	if size < offHeap {
-		return make([]Fingerprint, n)
+		return make([]T, n)
 	}
 	mem, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		return make([]Fingerprint, n) // the heap serves as well, and says so if it is full
+		return make([]T, n) // the heap serves as well, and says so if it is full
 	}
-	return unsafe.Slice((*Fingerprint)(unsafe.Pointer(unsafe.SliceData(mem))), n) //nolint:gosec // n slots fill mem
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n) //nolint:gosec // n of them fill mem
 }
 
-// free gives back what allocate returned. The slots may not be used afterwards.
-func free(slots []Fingerprint) {
-	size := len(slots) * len(Fingerprint{})
+// free gives back what allocate returned. It may not be used afterwards.
+func free[T byte | Fingerprint](all []T) {
+	size := len(all) * int(unsafe.Sizeof(*new(T)))
 	if size < offHeap {
 		return
 	}
-	mem := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(slots))), size) //nolint:gosec // as allocated
+	mem := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(all))), size) //nolint:gosec // as allocated
 	// Memory that is not mapped is the heap's, and its collector's business.
 	_ = syscall.Munmap(mem)
 }

@@ -95,11 +95,11 @@ func (f *Frontier) Next(ctx context.Context) (lease *Lease, wait time.Duration, 
 		return nil, 0, false
 	}
 	now := f.now()
-	f.promote(ctx, now)
+	f.promote(context.WithoutCancel(ctx), now)
 	for n := 0; f.due(now) && (n < dueChunk || f.ready.Len() == 0); n++ {
 		f.settleHost(f.waiting.hosts[0], now)
 	}
-	h, err := f.choose(ctx)
+	h, err := f.choose(context.WithoutCancel(ctx)) // what cannot be read ends the frontier
 	switch {
 	case err != nil:
 		f.fail(err)
@@ -228,8 +228,21 @@ func (f *Frontier) SetRobots(ctx context.Context, lease *Lease, ttl, delay, wait
 	f.open.add(values)
 	f.open.touch(h)
 	f.settleHost(h, now)
+	f.tellCommitter() // large ones fill the group, and an admission waits for room
 	f.wake()
 	return f.err
+}
+
+// Answered says that the host of a lease has answered, ahead of the lease's outcome:
+// what was found may take its time, and the host need not have one slot only for that.
+func (f *Frontier) Answered(lease *Lease) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if h := lease.host; !lease.void && h.silent {
+		h.silent = false
+		f.settleHost(h, f.now())
+		f.wake()
+	}
 }
 
 // Void gives up a lease whose holder will not come back: its task stays pending

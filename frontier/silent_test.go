@@ -149,3 +149,40 @@ func TestFormer(t *testing.T) {
 		})
 	}
 }
+
+// TestFormerMark admits unfiltered tasks whose mark, or a former one of it, is known.
+func TestFormerMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fp := func(name string) (fp Fingerprint) { copy(fp[:], name); return fp }
+		s := newMemStore()
+		h := start(t, s, Options{})
+		for _, tc := range []struct {
+			mark   string
+			former []string
+			seen   int64
+		}{
+			{"a", nil, 2},                // the page and its mark
+			{"a", nil, 2},                // again
+			{"b", []string{"a"}, 2},      // under a new name
+			{"c", []string{"x", "a"}, 2}, // and another
+			{"d", []string{"x", "b"}, 3}, // what was not noted is not known
+			{"e", []string{"x"}, 4},      // for a handler of its own
+			{"f", []string{"x", "a", "e"}, 4},
+		} {
+			task := Task{Key: Key{Host: "http://a"}, Unfiltered: true, Fingerprint: fp("page"), Mark: fp(tc.mark)}
+			for _, name := range tc.former {
+				task.Former = append(task.Former, fp(name))
+			}
+			if kept := h.kept(&Outcome{State: Done, Links: []Task{task}}); kept.Links != 1 {
+				t.Errorf("mark %s: kept %+v", tc.mark, kept)
+			}
+			if err := h.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if s.books.Seen != tc.seen {
+				t.Errorf("mark %s: %d are known, want %d", tc.mark, s.books.Seen, tc.seen)
+			}
+		}
+		h.stop()
+	})
+}

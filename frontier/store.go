@@ -31,7 +31,7 @@ type Store interface {
 	Tasks(ctx context.Context, r Range) iter.Seq2[Task, error]
 	// Seen sets known[i] where fps[i] is known; it leaves the others alone.
 	Seen(ctx context.Context, fps []Fingerprint, known []bool) error
-	// Fingerprints yields every known fingerprint.
+	// Fingerprints yields every known fingerprint, in the order of their bytes.
 	Fingerprints(ctx context.Context) iter.Seq2[Fingerprint, error]
 	// Values yields the values of a kind, all of them or the one with a key.
 	Values(ctx context.Context, kind string, key *string) iter.Seq2[Value, error]

@@ -62,7 +62,7 @@ type Task struct {
 	Unfiltered  bool  // kept even when its fingerprint is known
 	Fingerprint Fingerprint
 	Mark        Fingerprint   // becomes known with the task but is not asked about; zero is none, and it is not stored
-	Former      []Fingerprint // asked about as well: a task that is known by one of them is known; not stored
+	Former      []Fingerprint // asked about as well: a task that is known by one of them is known, and leaves no mark; not stored
 	Handler     string        // counted, so that a resume can tell what it needs
 	Session     string        // counted likewise
 	Attempts    uint16        // fetches that failed so far

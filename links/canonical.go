@@ -29,34 +29,44 @@ type Canonicalizer struct {
 //
 // The error wraps ErrScheme, ErrInvalid or ErrTooLong.
 func (c Canonicalizer) Canonical(raw string) (string, error) {
-	s, err := normal(raw)
-	if err != nil {
-		return "", err
-	}
-	return c.canonical(raw, s, split(s))
+	canonical, _, err := c.identify(raw)
+	return canonical, err
 }
 
-// canonical is Canonical for a URL that is normal and has been split.
-func (c Canonicalizer) canonical(raw, s string, p pieces) (string, error) {
-	path, query, fragment := respell(p.path, pathLegal), sortQuery(p.query), ""
+// identify gives the canonical form of a URL and its origin. For most URLs both are
+// the beginning of what is there.
+func (c Canonicalizer) identify(raw string) (canonical, origin string, err error) {
+	m, ok := clean(raw)
+	if ok && m.legal && isSorted(raw[m.query:m.fragment]) && (!c.KeepFragment || len(raw)-m.fragment <= 1) {
+		return raw[:m.fragment], raw[:m.path], nil
+	}
+	s := raw
+	if !ok {
+		if s, err = normal(raw); err != nil {
+			return "", "", err
+		}
+	}
+	p := split(s)
+	canonical = c.canonical(p)
+	if len(canonical) > MaxLength {
+		return "", "", refuse(raw, ErrTooLong)
+	}
+	return canonical, p.origin(), nil
+}
+
+// canonical gives the canonical form of a normal URL, however long.
+func (c Canonicalizer) canonical(p pieces) string {
+	fragment := ""
 	if c.KeepFragment && len(p.fragment) > 1 {
 		fragment = respell(p.fragment, queryLegal)
 	}
-	front := s[:len(s)-len(p.path)-len(p.query)-len(p.fragment)]
-	if path == p.path && query == p.query && fragment == "" {
-		return s[:len(s)-len(p.fragment)], nil
-	}
-	canonical := front + path + query + fragment
-	if len(canonical) > MaxLength {
-		return "", refuse(raw, ErrTooLong)
-	}
-	return canonical, nil
+	return p.scheme + "://" + p.userinfo + p.host + respell(p.path, pathLegal) + sortQuery(p.query) + fragment
 }
 
 // respell gives one spelling to the percent-encoding of a part of a URL in
 // which the bytes of the class legal may stand. Its first byte is kept: it is
 // the mark of the part.
-func respell(s string, legal uint8) string {
+func respell(s string, legal class) string {
 	i := min(1, len(s))
 	for i < len(s) && is(s[i], legal) {
 		i++
@@ -96,11 +106,8 @@ func unhex(c byte) byte {
 
 // sortQuery respells a query, "?" included, and sorts it by key.
 func sortQuery(query string) string {
-	if len(query) <= 1 {
-		return ""
-	}
 	query = respell(query, queryLegal)
-	if isSorted(query[1:]) {
+	if isSorted(query) {
 		return query
 	}
 	var parts []string
@@ -116,10 +123,15 @@ func sortQuery(query string) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// isSorted reports a query in which sorting would change nothing.
+// isSorted reports a query, "?" included, in which sorting would change nothing.
 func isSorted(query string) bool {
+	if strings.IndexByte(query, '&') < 0 {
+		return query != "?"
+	}
 	before := ""
-	for part := range strings.SplitSeq(query, "&") {
+	for rest, more := query[1:], true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "&")
 		key := queryKey(part)
 		if part == "" || key < before {
 			return false

@@ -9,31 +9,35 @@ import "strings"
 
 // What a byte can be; see is.
 const (
-	hostByte   = 1 << iota // a lower-case letter or digit
-	pathByte               // stays as it is in a path
-	queryByte              // stays as it is in a query
-	fragByte               // stays as it is in a fragment
-	unreserved             // never needs an escape: RFC 3986 section 2.3
+	hostByte   class = 1 << iota // a lower-case letter or digit
+	pathByte                     // stays as it is in a path
+	queryByte                    // stays as it is in a query
+	fragByte                     // stays as it is in a fragment
+	unreserved                   // never needs an escape: RFC 3986 section 2.3
 	hexDigit
-	pathLegal  // RFC 3986 allows it in a path
-	queryLegal // RFC 3986 allows it in a query
+	pathLegal   // RFC 3986 allows it in a path
+	queryLegal  // RFC 3986 allows it in a query
+	segmentByte // pathLegal, but no slash
 )
+
+// A class is a set of bytes, or of what a byte can be.
+type class uint16
 
 // bytesAre says what each byte can be.
 var bytesAre = classify() //nolint:gochecknoglobals // constant table
 
-func classify() (table [256]uint8) {
-	mark := func(chars string, class uint8) {
+func classify() (table [256]class) {
+	mark := func(chars string, of class) {
 		for i := range len(chars) {
-			table[chars[i]] |= class
+			table[chars[i]] |= of
 		}
 	}
 	for c := byte('!'); c <= '~'; c++ {
 		table[c] |= pathByte | queryByte | fragByte
 	}
-	unmark := func(chars string, class uint8) {
+	unmark := func(chars string, of class) {
 		for i := range len(chars) {
-			table[chars[i]] &^= class
+			table[chars[i]] &^= of
 		}
 	}
 	// The percent-encode sets of the standard, section 1.3, and what ends or
@@ -45,39 +49,62 @@ func classify() (table [256]uint8) {
 	const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 	const subDelims = "!$&'()*+,;="
 	mark(lower+digits, hostByte)
-	mark(lower+upper+digits+"-._~", unreserved|pathLegal|queryLegal)
-	mark(subDelims+":@/", pathLegal|queryLegal)
+	mark(lower+upper+digits+"-._~", unreserved|pathLegal|queryLegal|segmentByte)
+	mark(subDelims+":@", pathLegal|queryLegal|segmentByte)
+	mark("/", pathLegal|queryLegal)
 	mark("?", queryLegal)
 	mark(digits+"abcdefABCDEF", hexDigit)
 	return table
 }
 
-func is(c byte, class uint8) bool { return bytesAre[c]&class != 0 }
+func is(c byte, of class) bool { return bytesAre[c]&of != 0 }
 
 // isNormal recognises an absolute URL that the standard would leave as it is.
 func isNormal(s string) bool {
+	_, ok := clean(s)
+	return ok
+}
+
+// marks say where the parts of a clean URL begin; one that is missing begins
+// where the next one does.
+type marks struct {
+	path, query, fragment int
+
+	legal bool // path and query hold nothing that a canonical URL spells otherwise
+}
+
+// clean is isNormal, and finds the parts in passing.
+func clean(s string) (marks, bool) {
 	if len(s) > MaxLength {
-		return false
+		return marks{}, false
 	}
+	path, ok := cleanOrigin(s)
+	if !ok || path == len(s) {
+		return marks{}, false
+	}
+	m, ok := cleanTail(s[path:])
+	return marks{path, path + m.query, path + m.fragment, m.legal}, ok
+}
+
+// cleanOrigin recognises what comes before the path, and finds where it ends.
+func cleanOrigin(s string) (path int, ok bool) {
 	rest, https := strings.CutPrefix(s, "https://")
 	if !https {
-		var http bool
-		if rest, http = strings.CutPrefix(s, "http://"); !http {
-			return false
+		if rest, ok = strings.CutPrefix(s, "http://"); !ok {
+			return 0, false
 		}
 	}
-	slash := strings.IndexByte(rest, '/')
-	if slash < 0 {
-		return false
+	authority := rest
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		authority = rest[:i]
 	}
-	authority := rest[:slash]
-	if i := strings.IndexByte(authority, ':'); i >= 0 {
-		if !isNormalPort(authority[i+1:], https) {
-			return false
-		}
-		authority = authority[:i]
-	}
-	return isNormalHost(authority) && isNormalTail(rest[slash:])
+	return len(s) - len(rest) + len(authority), isNormalAuthority(authority, https)
+}
+
+// isNormalAuthority recognises a host with or without a port.
+func isNormalAuthority(s string, https bool) bool {
+	host, port, ok := strings.Cut(s, ":")
+	return isNormalHost(host) && (!ok || isNormalPort(port, https))
 }
 
 // isNormalPort recognises a port that is not the scheme's own.
@@ -123,51 +150,68 @@ func isNormalHost(s string) bool {
 	if len(s) > maxHost {
 		return false
 	}
-	before := byte('.')
 	label := 0 // where the last label begins
-	for i := range len(s) {
-		c := s[i]
+	for i := 0; ; i++ {
+		begin := i
+		for i < len(s) && is(s[i], hostByte) {
+			i++
+		}
 		switch {
-		case is(c, hostByte):
-		case c == '.' && is(before, hostByte):
+		case i == begin:
+			return false
+		case i == len(s):
+			return s[label] >= 'a' || isNormalIPv4(s)
+		case s[i] == '.':
 			label = i + 1
-		case c == '-' && is(before, hostByte):
-		default:
+		case s[i] != '-':
 			return false
 		}
-		before = c
 	}
-	return is(before, hostByte) && (s[label] >= 'a' || isNormalIPv4(s))
 }
 
-// isNormalTail recognises path, query and fragment. The path begins with "/".
+// isNormalTail recognises path, query and fragment. The path may be the end of one.
 func isNormalTail(s string) bool {
+	_, ok := cleanTail(s)
+	return ok
+}
+
+// cleanTail is isNormalTail, and finds the parts in passing.
+func cleanTail(s string) (m marks, ok bool) {
 	i, slashes := 0, 0
-	for i < len(s) && is(s[i], pathByte) {
-		switch s[i] {
-		case '/':
-			if slashes++; slashes > maxSegments {
-				return false
+	m.legal = true
+	for {
+		for i < len(s) && is(s[i], segmentByte) {
+			i++
+		}
+		if i == len(s) || !is(s[i], pathByte) {
+			break
+		}
+		switch {
+		case s[i] == '/':
+			if slashes++; slashes > maxSegments || i+1 < len(s) && startsDotty(s[i+1:]) {
+				return m, false
 			}
-			if i+1 < len(s) && startsDotty(s[i+1:]) {
-				return false
-			}
-		case '%':
-			if !isEscape(s, i) {
-				return false
-			}
+		case s[i] == '%' && !isEscape(s, i):
+			return m, false
+		default:
+			m.legal = false
 		}
 		i++
 	}
+	m.query = i
 	if i < len(s) && s[i] == '?' {
+		legal := queryLegal
 		for i++; i < len(s) && is(s[i], queryByte); i++ {
+			legal &= bytesAre[s[i]]
 		}
+		m.legal = m.legal && legal != 0
 	}
+	m.fragment = i
 	if i < len(s) && s[i] == '#' {
 		for i++; i < len(s) && is(s[i], fragByte) && (s[i] != '%' || isEscape(s, i)); i++ {
 		}
 	}
-	return i == len(s)
+	return m, i == len(s)
 }
 
 // startsDotty reports a segment that may be "." or "..", plain or escaped.

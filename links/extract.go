@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/clew-crawler/clew/selector"
 	"github.com/clew-crawler/clew/selector/dom"
@@ -96,16 +97,17 @@ func (e Extractor) Matches(url string) bool {
 // be resolved or is neither http nor https is skipped. A selector that does not
 // parse selects nothing and is reported by doc.Err.
 func (e Extractor) Extract(doc *selector.Document) []Link {
+	tags := orDefault(e.Tags, "a", "area")
+	elements := doc.CSS(strings.Join(tags, ", "))
 	var (
 		found   []Link
-		seen    = make(map[string]bool)
+		seen    = make(map[string]bool, elements.Len())
 		inside  = e.scope(doc)
 		filter  = e.filter()
 		resolve = resolver(doc)
 		same    = Canonicalizer{KeepFragment: e.KeepFragment}
 	)
-	tags := orDefault(e.Tags, "a", "area")
-	for element := range doc.CSS(strings.Join(tags, ", ")).All() {
+	for element := range elements.All() {
 		if !inside(element.Node()) {
 			continue
 		}
@@ -114,8 +116,8 @@ func (e Extractor) Extract(doc *selector.Document) []Link {
 			if !ok {
 				continue
 			}
-			url, ok := e.target(strings.Clone(href), resolve)
-			if !ok || !filter.passes(url) {
+			url, ok := e.target(href, resolve)
+			if !ok || !filter.passesNormal(url, url) {
 				continue
 			}
 			canonical, err := same.Canonical(url)
@@ -123,6 +125,9 @@ func (e Extractor) Extract(doc *selector.Document) []Link {
 				continue
 			}
 			seen[canonical] = true
+			if found == nil {
+				found = make([]Link, 0, elements.Len())
+			}
 			found = append(found, Link{
 				URL:      url,
 				Text:     textOf(element.Node()),
@@ -145,6 +150,9 @@ func (e Extractor) target(href string, resolve func(string) (string, error)) (st
 	url, err := resolve(href)
 	if err != nil {
 		return "", false // a page's mistake, or a scheme that is not the web's
+	}
+	if len(url) <= len(href) {
+		url = strings.Clone(url) // it may be a part of the page, whose memory is used again
 	}
 	if e.Process != nil {
 		changed := e.Process(url)
@@ -213,9 +221,11 @@ func (e Extractor) filter() filter {
 
 func (f filter) passes(url string) bool {
 	s, err := normal(url)
-	if err != nil {
-		return false
-	}
+	return err == nil && f.passesNormal(url, s)
+}
+
+// passesNormal is passes for a URL whose normal form is at hand.
+func (f filter) passesNormal(url, s string) bool {
 	found := func(re *regexp.Regexp) bool { return re.MatchString(url) }
 	switch {
 	case len(f.AllowDomains) > 0 && !f.allowed.Contain(s),
@@ -245,10 +255,23 @@ func isNoFollow(n dom.Node) bool {
 
 func textOf(n dom.Node) string {
 	var text strings.Builder
+	space := false
 	for d := range n.Descendants() {
-		if d.IsText() {
-			text.WriteString(d.Data())
+		if !d.IsText() {
+			continue
+		}
+		text.Grow(len(d.Data()))
+		for _, c := range d.Data() {
+			if unicode.IsSpace(c) {
+				space = text.Len() > 0
+				continue
+			}
+			if space {
+				text.WriteByte(' ')
+				space = false
+			}
+			text.WriteRune(c)
 		}
 	}
-	return strings.Join(strings.Fields(text.String()), " ")
+	return text.String()
 }

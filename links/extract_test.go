@@ -192,3 +192,40 @@ func FuzzExtract(f *testing.F) {
 		}
 	})
 }
+
+// TestTextOf compares the text of links with the plain way to collapse it.
+func TestTextOf(t *testing.T) {
+	for _, inside := range []string{
+		"", " ", "one", " one\n\ttwo ", "<b>one</b>two", "one <b> two</b>\u00a0three", "<b> </b>", "é\u2003<i>ü </i><i> ö</i> ",
+	} {
+		doc := parsePage(`<a href="/x">` + inside + "</a>")
+		plain := ""
+		for n := range doc.CSS("a").Node().Descendants() {
+			if n.IsText() {
+				plain += n.Data()
+			}
+		}
+		found := Extractor{}.Extract(doc)
+		if want := strings.Join(strings.Fields(plain), " "); len(found) != 1 || found[0].Text != want {
+			t.Errorf("%q gives %+v, want the text %q", inside, found, want)
+		}
+	}
+}
+
+// TestExtractKeeps checks that links stay what they are when the page's memory holds
+// another page.
+func TestExtractKeeps(t *testing.T) {
+	doc := parsePage(`<a href=" https://e.com/absolute ">absolute</a><a href="/relative">relative</a>` + strings.Repeat(" ", 1000))
+	found := Extractor{}.Extract(doc)
+	want := slices.Clone(found)
+	for i, link := range want {
+		want[i].URL, want[i].Text = strings.Clone(link.URL), strings.Clone(link.Text)
+	}
+	doc.Close()
+	for range 10 {
+		parsePage(strings.Repeat("<p>something else</p>", 10)).CSS("p")
+	}
+	if len(found) != 2 || !slices.Equal(found, want) {
+		t.Errorf("the links became %+v, were %+v", found, want)
+	}
+}

@@ -87,12 +87,7 @@ func (r Recipe) Fingerprint(id Identity) (Fingerprint, error) {
 // to, as [Origin] does, for less than the two together. The error is that of
 // Canonicalizer.Canonical for the URL.
 func (r Recipe) Identify(id Identity) (fp Fingerprint, host string, err error) {
-	s, err := normal(id.URL)
-	if err != nil {
-		return fp, "", err
-	}
-	p := split(s)
-	url, err := Canonicalizer{KeepFragment: r.KeepFragment}.canonical(id.URL, s, p)
+	url, host, err := Canonicalizer{KeepFragment: r.KeepFragment}.identify(id.URL)
 	if err != nil {
 		return fp, "", err
 	}
@@ -113,7 +108,7 @@ func (r Recipe) Identify(id Identity) (fp Fingerprint, host string, err error) {
 			buffer = appendField(buffer, value)
 		}
 	}
-	return xxh3.Hash128(buffer).Bytes(), origin(s, p), nil
+	return xxh3.Hash128(buffer).Bytes(), host, nil
 }
 
 // headerValues gives the values of a header whose name may be spelled in any case.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -172,8 +173,9 @@ func FuzzFingerprintOfPermutedKeys(f *testing.F) {
 	f.Add("a", "1", "b", "2", "ü", "", uint64(1))
 	f.Add("a&b", "=", "%", "+", "\x00", "\"", uint64(2))
 	f.Fuzz(func(t *testing.T, k1, v1, k2, v2, k3, v3 string, seed uint64) {
-		if k1 == k2 || k2 == k3 || k1 == k3 || strings.ToValidUTF8(k1+k2+k3+v1+v2+v3, "") != k1+k2+k3+v1+v2+v3 {
-			t.Skip()
+		garbled := func(s string) bool { return !utf8.ValidString(s) }
+		if k1 == k2 || k2 == k3 || k1 == k3 || slices.ContainsFunc([]string{k1, k2, k3, v1, v2, v3}, garbled) {
+			return // the order of equal keys counts, and other bytes are replaced
 		}
 		pairs := [][2]string{{k1, v1}, {k2, v2}, {k3, v3}}
 		build := func() (form, js, query string) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	whatwg "github.com/nlnwa/whatwg-url/url"
+	"github.com/zeebo/xxh3"
 )
 
 // FuzzResolve holds that what Resolve gives can be fetched: net/url reads it, sees
@@ -16,7 +17,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, base, href string) {
 		got, err := Resolve(base, href)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		u, err := url.Parse(got)
 		if err != nil {
@@ -47,7 +48,7 @@ func FuzzOrigin(f *testing.F) {
 			if name := Hostname(raw); name != "" {
 				t.Errorf("%q has the host %q and no origin: %v", raw, name, err)
 			}
-			t.Skip()
+			return
 		}
 		u, err := url.Parse(origin)
 		if err != nil || u.Path != "" || u.RawQuery != "" || u.User != nil || u.Scheme+"://"+u.Host != origin {
@@ -76,7 +77,7 @@ func FuzzDomains(f *testing.F) {
 			if len(domains.entries) > 0 {
 				t.Errorf("%q is refused and kept", entry)
 			}
-			t.Skip()
+			return
 		}
 		d := domains.entries[0]
 		port := ""
@@ -97,8 +98,45 @@ func FuzzDomains(f *testing.F) {
 				t.Errorf("%q contains %s", entry, other)
 			}
 		}
+		if origin, err := Origin(raw); domains.Contain(raw) != (err == nil && domains.Contain(origin)) {
+			t.Errorf("%q: of %q and its origin %q only one is in it", entry, raw, origin)
+		}
 		if domains.Contain(raw) && !strings.HasSuffix(strings.TrimSuffix(Hostname(raw), "."), strings.Trim(d.host, "[]")) {
 			t.Errorf("%q contains %q", entry, raw)
+		}
+	})
+}
+
+// FuzzIdentify holds that the short way to an identity leads where the long one does:
+// the standard's parser, and a canonical form put together from its parts.
+func FuzzIdentify(f *testing.F) {
+	for _, s := range []string{
+		"https://e.com/a?b=1&c=2#d", "http://a-b.c1:8080/%7e/x|y", "http://1.2.3.4/?", "http://e.com/#", "http://e.com/?&a",
+		"http://e.com/?b&a", "http://e.com/?a=%41", "http://e.com/?a\\b#c\\d", "https://u:p@e.com/a", "http://e.com/a#!/b%7e", "http://e.com",
+	} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, raw string, keep bool) {
+		got, host, err := Recipe{KeepFragment: keep}.Identify(Identity{URL: raw})
+		s, wantErr := slow(raw)
+		var want string
+		if wantErr == nil {
+			want = Canonicalizer{KeepFragment: keep}.canonical(split(s))
+		}
+		if wantErr != nil || len(want) > MaxLength {
+			if err == nil {
+				t.Errorf("%q has an identity; the parser says %v", raw, wantErr)
+			}
+			return
+		}
+		buffer := appendField(appendField(appendField(nil, "GET"), want), "")
+		fp := xxh3.Hash128(appendField(append(buffer, bodyBytes), "")).Bytes()
+		if err != nil || got != fp || host != split(s).origin() {
+			t.Errorf("%q is %x of %q, %v; the long way to %q says %x of %q", raw, got, host, err, want, fp, split(s).origin())
+		}
+		if short, err := (Canonicalizer{KeepFragment: keep}).Canonical(raw); short != want || err != nil {
+			t.Errorf("%q is %q, %v; by its parts it is %q", raw, short, err, want)
 		}
 	})
 }
@@ -107,7 +145,7 @@ func FuzzDomains(f *testing.F) {
 func FuzzTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, front, unit, back string) {
 		if len(front)+len(back) > 200 || unit == "" || len(unit) > 100 {
-			t.Skip()
+			return // most of it is to be one unit, repeated
 		}
 		raw := front + strings.Repeat(unit, (MaxLength-len(front)-len(back))/len(unit)) + back
 		start := time.Now()

@@ -13,19 +13,17 @@ import (
 // if it is not the scheme's own, no user name, no slash at the end. The error
 // wraps ErrScheme, ErrInvalid or ErrTooLong.
 func Origin(rawURL string) (string, error) {
+	if m, ok := clean(rawURL); ok {
+		return rawURL[:m.path], nil
+	}
 	s, err := normal(rawURL)
 	if err != nil {
 		return "", err
 	}
-	return origin(s, split(s)), nil
+	return split(s).origin(), nil
 }
 
-func origin(s string, p pieces) string {
-	if p.userinfo == "" {
-		return s[:len(p.scheme)+len("://")+len(p.host)]
-	}
-	return p.scheme + "://" + p.host
-}
+func (p pieces) origin() string { return p.scheme + "://" + p.host }
 
 // Hostname gives the host of a URL without port, in lower case and ASCII, an
 // IPv6 address without brackets. It is "" for what is no http or https URL.
@@ -105,7 +103,10 @@ func parseDomain(entry string) (domain, error) {
 	if err != nil {
 		return domain{}, fmt.Errorf("parse domain %q: %w", entry, err)
 	}
-	return domain{strings.TrimSuffix(split(s).host, "."), port}, nil
+	if host = strings.TrimSuffix(split(s).host, "."); host == "" {
+		return domain{}, fmt.Errorf("parse domain %q: want a host name such as example.com", entry)
+	}
+	return domain{host, port}, nil
 }
 
 // Contain reports whether the host of an http or https URL is one of the
@@ -115,9 +116,12 @@ func (d Domains) Contain(rawURL string) bool {
 	if len(d.entries) == 0 {
 		return false
 	}
-	s, err := normal(rawURL)
-	if err != nil {
-		return false
+	s := rawURL
+	if end, ok := cleanOrigin(s); !ok || end < len(s) { // an origin, which has no path, is asked about most
+		var err error
+		if s, err = normal(rawURL); err != nil {
+			return false
+		}
 	}
 	host, port := hostAndPort(s)
 	host = strings.TrimSuffix(host, ".")

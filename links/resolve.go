@@ -65,7 +65,7 @@ func (b *Base) String() string { return b.url }
 
 // Resolve is the package's Resolve for this base.
 func (b *Base) Resolve(href string) (string, error) {
-	if s, ok := b.simple(strings.Trim(href, " \t\r\n\f")); ok {
+	if s, ok := b.simple(trimSpace(href)); ok {
 		return s, nil
 	}
 	return parse(href, func(s string) (*whatwg.Url, error) {
@@ -75,6 +75,14 @@ func (b *Base) Resolve(href string) (string, error) {
 		}
 		return u.Parse(s)
 	})
+}
+
+// trimSpace drops the white space around a link, which few have.
+func trimSpace(href string) string {
+	if href == "" || href[0] > ' ' && href[len(href)-1] > ' ' {
+		return href
+	}
+	return strings.Trim(href, " \t\r\n\f")
 }
 
 // simple resolves what needs no parser: clean absolute URLs, and clean relative

@@ -230,6 +230,8 @@ func TestDomainAllowed(t *testing.T) {
 		{"https://example.com/", "example.com", true},
 		{"https://EXAMPLE.com/", "Example.COM", true},
 		{"https://www.example.com/", "example.com", true},
+		{"https://www.example.com", "example.com", true},
+		{"https://www.example.com:8080", "example.com:443", false},
 		{"https://www.example.com/", ".example.com", true},
 		{"https://notexample.com/", "example.com", false},
 		{"https://example.com.evil.org/", "example.com", false},
@@ -264,7 +266,7 @@ func TestDomainAllowed(t *testing.T) {
 }
 
 func TestParseDomainsNamesEachFault(t *testing.T) {
-	entries := []string{"https://a.org/", "b.org:http", "*.c.org", "d.org:99999", "e f", "", "good.org", "[::1"}
+	entries := []string{"https://a.org/", "b.org:http", "*.c.org", "d.org:99999", "e f", "", "..", "good.org", "[::1"}
 	d, err := ParseDomains(entries)
 	if err == nil {
 		t.Fatal("no error")
@@ -294,7 +296,7 @@ func FuzzNormal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		if !isNormal(raw) {
-			t.Skip()
+			return
 		}
 		if want, err := slow(raw); err != nil || want != raw {
 			t.Errorf("%q is taken for normal; the parser says %q, %v", raw, want, err)
@@ -326,7 +328,7 @@ func FuzzBase(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rawBase, href string) {
 		base, err := NewBase(rawBase)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		got, err := base.Resolve(href)
 		want, wantErr := parse(href, func(s string) (*whatwg.Url, error) { return whatwg.ParseRef(base.String(), s) })
@@ -347,7 +349,7 @@ func FuzzCanonical(f *testing.F) {
 		c := Canonicalizer{KeepFragment: keep}
 		once, err := c.Canonical(raw)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		if twice, err := c.Canonical(once); err != nil || twice != once {
 			t.Errorf("%q becomes %q becomes %q, %v", raw, once, twice, err)

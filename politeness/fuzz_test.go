@@ -65,7 +65,7 @@ func FuzzJudgeRobots(f *testing.F) {
 func FuzzRobotsTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, front, unit, target string) {
 		if len(front)+len(target) > 1000 || unit == "" || len(unit) > 200 {
-			t.Skip()
+			return // most of it is to be one unit, repeated
 		}
 		body := front + strings.Repeat(unit, (MaxRobotsBytes-len(front))/len(unit))
 		start := time.Now()

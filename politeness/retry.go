@@ -128,6 +128,9 @@ func unit(seed uint64) float64 {
 // It reports false for an empty or unreadable value.
 func ParseRetryAfter(value string, now time.Time) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0, false // most answers have none, and no time is dear to parse
+	}
 	digits, negative := strings.CutPrefix(value, "-")
 	if digits != "" && strings.Trim(digits, "0123456789") == "" {
 		seconds, err := strconv.ParseInt(digits, 10, 64)

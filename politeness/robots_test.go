@@ -175,7 +175,7 @@ func FuzzRobots(f *testing.F) {
 	f.Add("\xef\xbb\xbfUser-agent: a\nDisallow: /%zz%2a%24$", "a", "a?b#c")
 	f.Fuzz(func(t *testing.T, body, agent, url string) {
 		if len(body) > MaxRobotsBytes-4 {
-			t.Skip()
+			return // the rest would be cut off
 		}
 		robots := ParseRobots([]byte(body))
 		rules := robots.Group(agent)
@@ -202,7 +202,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("/", "/")
 	f.Fuzz(func(t *testing.T, pattern, target string) {
 		if len(pattern) > 12 || len(target) > 40 || strings.Count(pattern, "*") > 4 {
-			t.Skip()
+			return // the obvious matcher takes for ever
 		}
 		pattern, target = normalise(pattern, true), normalise(target, false)
 		if got, want := newRule(true, pattern).matches(target), naive(pattern, target); got != want {

@@ -123,7 +123,7 @@ func (r rule) matches(target string) bool {
 const upperHex = "0123456789ABCDEF"
 
 // normalise gives a path or pattern one spelling, so that both sides compare as
-// octets: bytes that are not printable ASCII are percent-encoded, escapes of
+// octets: bytes that are not printable ASCII and stray "%" are percent-encoded, escapes of
 // unreserved characters are decoded (and, in the query, those of ":/?@", which
 // separate nothing there), the others get upper-case digits. In a URL "*" and
 // "$" are ordinary and are encoded; in a pattern they are special, the "$" only
@@ -144,6 +144,7 @@ func normalise(s string, pattern bool) string {
 				writeEscape(&b, c)
 			}
 		case c <= ' ' || c >= 0x7f,
+			c == '%', // begins no escape, nor may it together with what follows
 			c == '*' && !pattern,
 			c == '$' && (!pattern || i < len(s)-1):
 			writeEscape(&b, c)

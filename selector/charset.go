@@ -164,13 +164,18 @@ func param(s, name string) string {
 
 // asciiLower lowers ASCII letters and keeps every byte where it is.
 func asciiLower(s string) string {
-	lower := []byte(s)
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			lower := []byte(s)
+			for ; i < len(lower); i++ {
+				if c := lower[i]; 'A' <= c && c <= 'Z' {
+					lower[i] = c + 'a' - 'A'
+				}
+			}
+			return string(lower)
 		}
 	}
-	return string(lower)
+	return s
 }
 
 // mediaType is the type of a Content-Type header, without parameters.

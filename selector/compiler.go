@@ -17,6 +17,8 @@ type Compiler struct {
 	css     cache[*program]
 	xpath   cache[*xpathQuery]
 	regexps cache[*regexp.Regexp]
+
+	memories sync.Pool // of closed documents
 }
 
 // Parse is like the function [Parse], with queries compiled by c.

@@ -2,7 +2,6 @@ package selector
 
 import (
 	"math"
-	"slices"
 
 	"github.com/clew-crawler/clew/selector/dom"
 )
@@ -14,17 +13,21 @@ import (
 // it, so a node is looked at once per step and never again: no backtracking,
 // whatever the selector and the page.
 type program struct {
+	query string
 	steps []step
 
 	start     uint64 // steps with nothing to their left
 	scoped    uint64 // those of them that only the scope can satisfy
 	fromAbove uint64 // steps that a descendant continues
 	fromOver  uint64 // steps that a child continues
+	fromAside uint64 // steps that a sibling continues
 	nexts     int    // steps reached by "+"
 	hasLater  bool   // a step is reached by "~"
 	hasNth    bool
 
 	aside bool // a part begins with "+" or "~"
+
+	mark dom.Mark // of all HTML elements that something can begin with, 0 if there are several
 
 	elements uint64 // last steps that give elements
 	texts    uint64 // last steps followed by ::text
@@ -34,8 +37,8 @@ type program struct {
 
 // attrOutput says which last steps are followed by ::attr(name).
 type attrOutput struct {
-	name string
-	last uint64
+	value value
+	last  uint64
 }
 
 // step is a compound and how it is reached from the one to its left.
@@ -48,10 +51,11 @@ type step struct {
 
 // compound is what a single element must satisfy.
 type compound struct {
-	prefix string  // namespace prefix as written in the page, "" if any will do
-	name   string  // type, "" if any will do
-	lower  string  // name in lower case, as HTML trees have it
-	tag    dom.Tag // of that name
+	prefix string   // namespace prefix as written in the page, "" if any will do
+	name   string   // type, "" if any will do
+	lower  string   // name in lower case, as HTML trees have it
+	tag    dom.Tag  // of that name
+	mark   dom.Mark // of all HTML elements of that name, 0 if any name will do
 	tests  []test
 	nths   []nth
 	scope  bool
@@ -132,7 +136,9 @@ type run struct {
 	scope  map[dom.Node]bool
 	only   dom.Node // the scope, if it is a single node
 	budget *int     // steps left, shared with the runs inside it
-	cells  []cell   // stack of sibling elements, one level above the other
+	order  *dom.Order
+	frames []frame // stack of the elements that a scan is inside of
+	cells  []cell  // stack of sibling elements, one level above the other
 	found  []match
 	first  bool // one result is enough
 }
@@ -167,20 +173,28 @@ func (r *run) from(root dom.Node) {
 		r.below(root, 0, 0)
 		return
 	}
-	r.push(root, 1)
-	r.level(r.cells, 0, 0, 0)
-	var known uint64
-	for _, c := range r.cells {
-		if !c.out {
-			known = c.bits
-		}
-	}
-	r.cells = r.cells[:0]
+	known := r.alone(root)
 	r.give(root, known&r.self)
 	r.descend(root, known, known)
 	if r.aside && !root.NextSibling().IsZero() {
 		r.after(root, known)
 	}
+}
+
+// alone finds the bits of an element of which nothing around is known.
+func (r *run) alone(n dom.Node) (bits uint64) {
+	if !r.hasNth {
+		return r.satisfied(&frame{}, n, r.order.Mark(r.order.Place(n)))
+	}
+	r.push(n, 1)
+	r.level(r.cells, 0, 0, 0)
+	for _, c := range r.cells {
+		if !c.out {
+			bits = c.bits
+		}
+	}
+	r.cells = r.cells[:0]
+	return bits
 }
 
 // after collects the results among the siblings after root and below them.
@@ -234,6 +248,10 @@ func (r *run) descend(n dom.Node, known, above uint64) {
 
 // below collects the results among the descendants of parent, in order.
 func (r *run) below(parent dom.Node, known, above uint64) {
+	if !r.hasNth {
+		r.scan(parent, known, above)
+		return
+	}
 	base := len(r.cells)
 	for n := parent.FirstChild(); !n.IsZero(); n = n.NextSibling() {
 		if n.IsElement() {
@@ -261,12 +279,13 @@ func (r *run) give(n dom.Node, bits uint64) {
 	if bits&r.elements != 0 {
 		r.found = append(r.found, match{node: n})
 	}
-	for _, a := range r.attrs {
+	for i := range r.attrs {
+		a := &r.attrs[i]
 		if bits&a.last == 0 {
 			continue
 		}
-		if value, ok := attribute(n, a.name); ok {
-			r.found = append(r.found, match{node: n, attr: a.name, value: value})
+		if _, ok := attribute(n, a.value.attr); ok {
+			r.found = append(r.found, match{node: n, value: &a.value})
 		}
 	}
 }
@@ -349,25 +368,29 @@ func (r *run) place(t nth, cells []cell) {
 
 // has runs a program for :has, whose scope is the element in question.
 func (r *run) has(p *program, n dom.Node) bool {
-	inner := run{program: p, doc: r.doc, only: n, budget: r.budget, first: true}
+	inner := run{program: p, doc: r.doc, only: n, budget: r.budget, order: r.order, first: true}
 	inner.from(n)
 	return len(inner.found) > 0
 }
 
 func (d *Document) compileCSS(query string) *program {
+	known := d.remember().program(query)
+	if *known != nil && (*known).query == query {
+		return *known
+	}
 	p, err := d.compile().css.get(query, compileCSS)
 	if err != nil {
 		d.fail("parse", "CSS selector", query, err)
 		return nil
 	}
+	*known = p
 	return p
 }
 
 // runCSS runs a program from each of the given nodes, which are in document
 // order. What is below several of them is looked at once.
 func (d *Document) runCSS(query string, p *program, nodes []dom.Node) Selection {
-	budget := d.budget()
-	r := run{program: p, doc: d, budget: &budget, cells: d.cells[:0], found: d.found[:0]}
+	r := d.run(p)
 	if len(nodes) == 1 {
 		r.only = nodes[0]
 	} else {
@@ -381,12 +404,11 @@ func (d *Document) runCSS(query string, p *program, nodes []dom.Node) Selection 
 			r.from(n)
 		}
 	}
-	d.cells, d.found = r.cells[:0], r.found[:0] // to be used again
-	if budget < 0 {
+	if *r.budget < 0 {
 		d.fail("evaluate", "CSS selector", query, errBudget)
 		return Selection{doc: d}
 	}
-	s := Selection{doc: d, matches: slices.Clone(r.found)}
+	s := Selection{doc: d, matches: d.keep(r.found)}
 	if p.aside && len(nodes) > 1 {
 		s.matches = d.sorted(s.matches)
 	}

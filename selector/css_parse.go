@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/clew-crawler/clew/selector/dom"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 )
 
 func compileCSS(src string) (*program, error) {
-	p := &cssParser{src: src, prog: new(program)}
+	p := &cssParser{src: src, prog: &program{query: src}}
 	if _, err := p.list(topList, ' '); err != nil {
 		return nil, err
 	}
@@ -55,12 +57,33 @@ func (prog *program) finish() {
 		case '>':
 			prog.fromOver |= s.from
 		case '+':
+			prog.fromAside |= s.from
 			prog.nexts++
 		case '~':
+			prog.fromAside |= s.from
 			prog.hasLater = true
 		}
 		prog.hasNth = prog.hasNth || len(s.nths) > 0
 	}
+	prog.mark = prog.commonMark()
+}
+
+// commonMark is the mark that all begins with, 0 if there are several, or if siblings
+// have to be looked at anyway.
+func (prog *program) commonMark() (common dom.Mark) {
+	if prog.fromAside != 0 {
+		return 0
+	}
+	for _, s := range prog.steps {
+		switch {
+		case s.combinator != 0:
+		case s.mark == 0, common != 0 && common != s.mark:
+			return 0
+		default:
+			common = s.mark
+		}
+	}
+	return common
 }
 
 func (p *cssParser) fail(at int, format string, args ...any) error {
@@ -189,12 +212,12 @@ func (p *cssParser) output(kind listKind, last uint64, scope bool, pseudo pseudo
 		p.prog.texts |= last
 	default:
 		for i, a := range p.prog.attrs {
-			if a.name == pseudo.attr {
+			if a.value.attr == pseudo.attr {
 				p.prog.attrs[i].last |= last
 				return nil
 			}
 		}
-		p.prog.attrs = append(p.prog.attrs, attrOutput{name: pseudo.attr, last: last})
+		p.prog.attrs = append(p.prog.attrs, attrOutput{value: value{attr: pseudo.attr}, last: last})
 	}
 	return nil
 }

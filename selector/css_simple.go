@@ -70,6 +70,13 @@ func (p *cssParser) typeName(c *compound) error {
 	}
 	c.lower = asciiLower(c.name)
 	c.tag = dom.Lookup(c.lower)
+	switch {
+	case c.name == "":
+	case c.tag == dom.Other:
+		c.mark = dom.Named
+	default:
+		c.mark = dom.Mark(c.tag)
+	}
 	return nil
 }
 
@@ -251,20 +258,19 @@ func attribute(n dom.Node, name string) (string, bool) {
 
 // hasWord says whether word is among the words of v.
 func hasWord(v, word string) bool {
-	if len(word) > len(v) {
+	if len(word) > len(v) || word == "" {
 		return false
 	}
-	for v != "" {
-		end := strings.IndexAny(v, " \t\r\n\f")
-		if end < 0 {
-			return v == word
+	start := 0
+	for i := range len(v) {
+		if isSpace(v[i]) {
+			if v[start:i] == word {
+				return true
+			}
+			start = i + 1
 		}
-		if v[:end] == word && word != "" {
-			return true
-		}
-		v = v[end+1:]
 	}
-	return false
+	return v[start:] == word
 }
 
 // atIdent says whether an identifier begins here.

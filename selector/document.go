@@ -28,14 +28,13 @@ type Document struct {
 
 	nodes *dom.Tree
 	isXML bool
-	order []int     // of the nodes, by their IDs
 	html  *htmlTree // for what works on trees of the html package only
 
 	based bool
 	base  string
 
-	cells []cell  // memory of queries
-	found []match // likewise
+	memory *memory // of queries, nil before the first
+	spare  []match // room for results
 
 	err   error
 	limit int // steps of one query; 0 means maxSteps
@@ -147,8 +146,10 @@ func (d *Document) baseHref() (string, bool) {
 	if d.isXML {
 		return "", false
 	}
-	for n := range root.Descendants() {
-		if n.Tag() == dom.Base && n.Namespace() == "" {
+	order := d.order()
+	end := order.End(order.Place(root))
+	for p := order.Next(dom.Mark(dom.Base), 1, end); p < end; p = order.Next(dom.Mark(dom.Base), p+1, end) {
+		if n := order.At(p); n.Namespace() == "" {
 			if href, ok := attribute(n, "href"); ok {
 				return href, true
 			}
@@ -167,6 +168,9 @@ func (d *Document) Err() error { return d.err }
 // [dom.Node]. Nobody may read the page meanwhile. A page that is not closed is left to
 // the garbage collector.
 func (d *Document) Close() {
+	if d.memory != nil {
+		d.memory.release(d.compiler)
+	}
 	if d.nodes != nil {
 		d.nodes.Release()
 	}
@@ -185,20 +189,6 @@ func (d *Document) tree() dom.Node {
 		}
 	}
 	return d.nodes.Root()
-}
-
-// position is a node's place in document order.
-func (d *Document) position(n dom.Node) int {
-	if d.order == nil {
-		root := d.tree()
-		d.order = make([]int, d.nodes.Len())
-		place := 0
-		for c := range root.Descendants() {
-			place++
-			d.order[c.ID()] = place // the root is 0
-		}
-	}
-	return d.order[n.ID()]
 }
 
 func (d *Document) compile() *Compiler {

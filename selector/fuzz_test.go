@@ -69,13 +69,13 @@ func FuzzCharsetRoundTrip(f *testing.F) {
 		encoding, _ := charset.Lookup(name)
 		written, err := encoding.NewEncoder().String(body)
 		if err != nil || !utf8.ValidString(text) || strings.HasPrefix(text, "\ufeff") {
-			t.Skip()
+			return
 		}
 		if back, err := encoding.NewDecoder().String(written); err != nil || back != body {
-			t.Skip() // the encoding has two spellings of a character
+			return // the encoding has two spellings of a character
 		}
 		if strings.HasPrefix(written, "\xff\xfe") || strings.HasPrefix(written, "\xfe\xff") || strings.HasPrefix(written, "\xef\xbb\xbf") {
-			t.Skip() // a byte order mark, which goes before everything
+			return // a byte order mark, which goes before everything
 		}
 		d := selector.Parse([]byte(written), contentType, "")
 		if d.Text() != body || d.Encoding() != name {
@@ -89,7 +89,7 @@ func FuzzCharsetRoundTrip(f *testing.F) {
 func FuzzTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, unit, css, xpath string) {
 		if unit == "" || len(unit) > 100 || len(css)+len(xpath) > 200 {
-			t.Skip()
+			return
 		}
 		start := time.Now()
 		d := selector.Parse([]byte(strings.Repeat(unit, 4000/len(unit))), "text/html", "")

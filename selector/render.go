@@ -2,6 +2,7 @@ package selector
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -134,6 +135,9 @@ func visibleText(n dom.Node) string {
 	if n.IsText() {
 		return n.Data()
 	}
+	if only := n.FirstChild(); !only.IsZero() && only.IsText() && only.NextSibling().IsZero() {
+		return only.Data()
+	}
 	var b strings.Builder
 	for c := range n.Descendants() {
 		if c.IsText() && (c.Parent() == n || !isCode(c.Parent().Tag())) {
@@ -147,9 +151,24 @@ func isCode(tag dom.Tag) bool { return tag == dom.Script || tag == dom.Style }
 
 // collapse trims white space and makes each run of it one space. The result is a copy.
 func collapse(s string) string {
+	if isCollapsed(s) {
+		return strings.Clone(s)
+	}
 	words := strings.Fields(s)
 	if len(words) == 1 {
 		return strings.Clone(words[0])
 	}
 	return strings.Join(words, " ")
+}
+
+// isCollapsed says that collapse would change nothing.
+func isCollapsed(s string) bool {
+	before := ' '
+	for _, c := range s {
+		if c == ' ' && before == ' ' || c != ' ' && unicode.IsSpace(c) {
+			return false
+		}
+		before = c
+	}
+	return s == "" || before != ' '
 }

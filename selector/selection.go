@@ -20,23 +20,32 @@ type Selection struct {
 	matches []match
 }
 
-// match is one result: a node, an attribute (node, attr and value), or a value
-// that belongs to no node.
+// match is one result: a node, the value of one of its attributes, or a value that
+// belongs to no node.
 type match struct {
 	node  dom.Node
-	attr  string
-	value string
+	value *value // nil for a node
+}
+
+// value says what a result that is no node stands for.
+type value struct {
+	attr string // the name of the node's attribute, or
+	text string // the value itself
 }
 
 // isNode says whether the result is a node itself.
-func (m match) isNode() bool { return !m.node.IsZero() && m.attr == "" }
+func (m match) isNode() bool { return m.value == nil }
 
 // text is the value of a result that is no node, "" if its page was closed.
 func (m match) text() string {
-	if m.node.Released() {
-		return "" // the value may be a view of memory that holds another page now
+	switch {
+	case m.node.Released():
+		return ""
+	case m.value.attr != "":
+		text, _ := attribute(m.node, m.value.attr)
+		return text
 	}
-	return m.value
+	return m.value.text
 }
 
 // get is the string that a result stands for.
@@ -106,7 +115,7 @@ func (s Selection) CSS(query string) Selection {
 		return s
 	}
 	p := s.doc.compileCSS(query)
-	nodes := s.nodes(false)
+	nodes := s.nodes(make([]dom.Node, 0, 1), false)
 	if p == nil || len(nodes) == 0 {
 		return Selection{doc: s.doc}
 	}
@@ -120,17 +129,17 @@ func (s Selection) XPath(query string) Selection {
 		return s
 	}
 	x := s.doc.compileXPath(query)
-	nodes := s.nodes(true)
+	nodes := s.nodes(nil, true)
 	if x == nil || len(nodes) == 0 {
 		return Selection{doc: s.doc}
 	}
 	return s.doc.runXPath(query, x, nodes)
 }
 
-// nodes returns the nodes a query can start from; texts only for XPath, which
+// nodes appends the nodes a query can start from; texts only for XPath, which
 // can go up from them.
-func (s Selection) nodes(texts bool) []dom.Node {
-	nodes := make([]dom.Node, 0, len(s.matches))
+func (s Selection) nodes(nodes []dom.Node, texts bool) []dom.Node {
+	nodes = slices.Grow(nodes, len(s.matches))
 	for _, m := range s.matches {
 		if m.isNode() && !m.node.Released() && (texts || m.node.IsElement() || m.node.Kind() == dom.DocumentNode) {
 			nodes = append(nodes, m.node)
@@ -251,8 +260,10 @@ func (s Selection) JSON(v any) error {
 	if len(s.matches) == 0 {
 		return errors.New("decode JSON of a selection: it is empty")
 	}
-	text := s.matches[0].text()
-	if n := s.Node(); !n.IsZero() {
+	var text string
+	if n := s.Node(); n.IsZero() {
+		text = s.matches[0].text()
+	} else {
 		text = allText(n)
 	}
 	if err := unmarshal(text, v); err != nil {
@@ -267,8 +278,9 @@ func (d *Document) sorted(matches []match) []match {
 	if len(matches) < 2 || matches[0].node.IsZero() {
 		return matches
 	}
+	order := d.order()
 	slices.SortStableFunc(matches, func(a, b match) int {
-		return d.position(a.node) - d.position(b.node)
+		return order.Place(a.node) - order.Place(b.node)
 	})
 	seen := make(map[match]bool, len(matches))
 	return slices.DeleteFunc(matches, func(m match) bool {

@@ -88,7 +88,7 @@ func (d *Document) evaluate(query string, x *xpathQuery, nodes []dom.Node) (matc
 		if found, ok := result.(*xpath.NodeIterator); ok {
 			matches = appendFound(matches, found, seen)
 		} else {
-			matches = append(matches, match{value: scalar(result)})
+			matches = append(matches, match{value: &value{text: scalar(result)}})
 		}
 	}
 	x.exprs.Put(expr) // not after a panic: its state is unknown
@@ -116,7 +116,7 @@ func appendFound(matches []match, found *xpath.NodeIterator, seen map[place]stru
 		seen[here] = struct{}{}
 		m := match{node: at.node}
 		if at.attr >= 0 {
-			m.attr, m.value = at.attrName(), strings.Clone(at.Value())
+			m.value = &value{text: strings.Clone(at.Value())}
 		}
 		matches = append(matches, m)
 	}
@@ -174,12 +174,6 @@ func (v *navigator) NodeType() xpath.NodeType {
 		return xpath.TextNode
 	}
 	return xpath.CommentNode
-}
-
-// attrName is the name of the attribute that it stands on, with its prefix.
-func (v *navigator) attrName() string {
-	a := v.node.Attr(v.attr)
-	return qualified(a.Namespace, strings.Clone(a.Name))
 }
 
 func (v *navigator) LocalName() string {

@@ -15,12 +15,15 @@ type racer struct {
 	about   string // how it is set up, in a few words
 	install func(ctx context.Context, folder string) (*installed, error)
 	args    []string // further arguments, between URL and folder and the job's name
-	items   string   // its output, below the folder of a run
+	items   string   // its output, below the folder of a run; "" if it has none to write
 	share   int      // it crawls one page in so many, since it is slow
 }
 
-// reference is what the others are compared with.
-const reference = "clew"
+// reference is what the others are compared with, limit what no crawler can pass.
+const (
+	reference = "clew"
+	limit     = "limit"
+)
 
 // racers are all there are. All have 64 requests at a time, no delay, and leave
 // robots.txt unread.
@@ -57,6 +60,10 @@ func racers() []racer {
 		{
 			name: reference, about: "with a crawl directory, all else by default",
 			install: clewAs(raceRole), args: []string{"directory"}, items: filepath.Join("crawl", items), share: 1,
+		},
+		{
+			name: limit, about: "no crawler, but what one on net/http has to do: every page fetched over kept connections and parsed by Clew's tree, nothing followed or kept",
+			install: clewAs(raceRole), args: []string{limit}, share: 1,
 		},
 	}
 }

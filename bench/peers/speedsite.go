@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,6 +54,15 @@ func jobNames() []string {
 		names = append(names, j.name)
 	}
 	return names
+}
+
+func jobNamed(name string) (*job, error) {
+	for _, j := range jobs() {
+		if j.name == name {
+			return &j, nil
+		}
+	}
+	return nil, fmt.Errorf("no job %q", name)
 }
 
 // pages returns how many pages a peer crawls.
@@ -208,13 +216,14 @@ func (s *speedServer) tally() tally {
 // serveSpeed is the server's process: it prints its address, serves until its
 // input ends, and prints what it has seen.
 func serveSpeed(name, count string, in io.Reader, out io.Writer) error {
-	all := jobs()
-	at := slices.IndexFunc(all, func(j job) bool { return j.name == name })
-	pages, err := strconv.Atoi(count)
-	if at < 0 || err != nil {
-		return fmt.Errorf("no site %q with %q pages", name, count)
+	j, err := jobNamed(name)
+	if err != nil {
+		return err
 	}
-	j := &all[at]
+	pages, err := strconv.Atoi(count)
+	if err != nil {
+		return fmt.Errorf("number of pages: %w", err)
+	}
 	address := "127.0.0.1:0"
 	if j.hosts > 0 {
 		address = "0.0.0.0:0" // to be at every address of the loopback network

@@ -61,11 +61,12 @@ func (r *race) run(ctx context.Context, p *entrant, j *job, pages int) (*figures
 	}
 	f.Seen = *seen
 	f.Seconds, f.Before = ended.Sub(seen.First).Seconds(), seen.First.Sub(began).Seconds()
-	wrong, doubled, err := faults(filepath.Join(dir, p.items), f.Pages)
-	if err != nil {
-		return nil, err
+	wrong := ""
+	if p.items != "" {
+		if wrong, f.Doubled, err = faults(filepath.Join(dir, p.items), f.Pages); err != nil {
+			return nil, err
+		}
 	}
-	f.Doubled = doubled
 	if f.Problem == "" && seen.Unseen > 0 {
 		f.Problem = fmt.Sprintf("%d pages never fetched", seen.Unseen)
 	}

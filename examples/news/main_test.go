@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/internal/testsite"
 )
 
@@ -33,17 +34,21 @@ func TestPauseAndResume(t *testing.T) {
 	}))
 	defer server.Close()
 	dir := t.TempDir()
+	crawl := filepath.Join(dir, "crawls", "news")
 	output := filepath.Join(dir, "out", "news_articles.json")
 	logFile := filepath.Join(dir, "logs", "news_crawler.log")
 	command := func(ctx context.Context) string {
 		t.Helper()
 		var stdout bytes.Buffer
 		err := run(ctx, []string{
-			"-url", server.URL, "-crawl-dir", filepath.Join(dir, "crawls", "news"),
+			"-url", server.URL, "-crawl-dir", crawl,
 			"-log-file", logFile, "-output", output, "-delay", "50ms",
 		}, &stdout)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := clew.Check(t.Context(), crawl); err != nil {
+			t.Errorf("check: %v", err)
 		}
 		return stdout.String()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/clew-crawler/clew"
 	"github.com/clew-crawler/clew/internal/testsite"
 )
 
@@ -56,6 +57,9 @@ func TestPauseAndResume(t *testing.T) {
 		var stdout bytes.Buffer
 		if err := run(ctx, []string{"-url", server.URL, "-crawl-dir", dir}, &stdout); err != nil {
 			t.Fatal(err)
+		}
+		if err := clew.Check(t.Context(), dir); err != nil {
+			t.Errorf("check: %v", err)
 		}
 		return stdout.String()
 	}

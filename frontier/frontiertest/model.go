@@ -292,7 +292,13 @@ func (r *randomCrawl) admit(lease *frontier.Lease, state frontier.State) {
 		r.count = len(r.steps)
 	}
 	if r.rng.IntN(2) == 0 {
-		r.f.Recall(context.Background(), o.Links)
+		var left []frontier.Task
+		for i, known := range r.f.Recall(context.Background(), o.Links) {
+			if !known || o.Links[i].Unfiltered {
+				left = append(left, o.Links[i])
+			}
+		}
+		o.Links = left
 	}
 	if err := r.f.Admit(context.Background(), o); err != nil {
 		r.t.Fatalf("admit: %v", err)

@@ -1,6 +1,7 @@
 package frontiertest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -110,7 +111,7 @@ func sampleBatch() *frontier.Batch {
 	first, second := pending("a", 5, 1), pending("a", 5, 2)
 	return &frontier.Batch{
 		Put:  []frontier.Task{second, first, delayed, failed},
-		Seen: []frontier.Fingerprint{first.Fingerprint, second.Fingerprint, delayed.Fingerprint, failed.Fingerprint},
+		Seen: []frontier.Fingerprint{failed.Fingerprint, delayed.Fingerprint, second.Fingerprint, first.Fingerprint},
 		Hosts: []frontier.Host{{Name: "a", NextAt: time.Unix(0, 42), Queues: []frontier.Queue{
 			{Rank: 5, Head: 1, Count: 2},
 		}}},
@@ -151,8 +152,9 @@ func testCommitAndRead(t *testing.T, d Disk) {
 		if err := s.Seen(ctx, []frontier.Fingerprint{{1, 1}, {1, 99}}, known); err != nil || !known[0] || known[1] {
 			t.Errorf("%s: seen %v, error %v", when, known, err)
 		}
-		if got := collect(t, s.Fingerprints(ctx)); len(got) != 4 {
-			t.Errorf("%s: %d fingerprints", when, len(got))
+		inOrder := func(a, b frontier.Fingerprint) int { return bytes.Compare(a[:], b[:]) }
+		if got := collect(t, s.Fingerprints(ctx)); len(got) != 4 || !slices.IsSortedFunc(got, inOrder) {
+			t.Errorf("%s: fingerprints %x", when, got)
 		}
 		key := "k2"
 		if got := collect(t, s.Values(ctx, "state", &key)); len(got) != 1 || got[0].Data == nil || len(got[0].Data) != 0 {

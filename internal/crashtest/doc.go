@@ -36,6 +36,7 @@
 //	torture_plan_test.go      what is drawn: the site, the spider, how each run goes
 //	torture_round_test.go     one round, from the uninterrupted crawl to the comparison
 //	torture_stop_test.go      the ways to stop a run, and how the parent does it
+//	torture_between_test.go   what is done to a crawl between two runs: salvages, copies, requeues
 //	torture_child_test.go     a run, and how it stops itself
 //	torture_spider_test.go    the spider of a run
 //	torture_site_test.go      what the site needs beyond a testsite.Site

@@ -26,11 +26,14 @@ type ending struct {
 	opening, crawling time.Duration // what an uninterrupted run took, on this machine and today
 }
 
-// endingOf reads what a finished crawl left.
+// endingOf checks and reads what a finished crawl left.
 func endingOf(tb testing.TB, dir string, r *clew.Result) *ending {
 	tb.Helper()
 	if r == nil || r.Status != clew.Finished {
 		tb.Fatalf("crawl is not finished: %+v", r)
+	}
+	if err := clew.Check(tb.Context(), dir); err != nil {
+		tb.Errorf("check finished crawl: %v", err)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "items.jsonl"))
 	if err != nil {

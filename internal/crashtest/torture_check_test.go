@@ -25,7 +25,7 @@ func (r *round) examine(s stop, k stopKind, code int) {
 			r.tb.Errorf("run %d (%s): inspect: %v", r.run, s.Kind, err)
 		}
 	}
-	before := len(r.tb.found)
+	defer r.tell(fmt.Sprintf("run %d (%s)", r.run, s.Kind), len(r.tb.found))
 	snap := inspect(r.tb, r.dir)
 	defer snap.close(r.tb)
 	r.tally.Checks += 8
@@ -38,9 +38,13 @@ func (r *round) examine(s stop, k stopKind, code int) {
 	r.checkRefetches()
 	r.noteOver(snap)
 	r.checkLoss(snap, s, k, code)
-	r.failures, r.done = snap.failures, len(r.over)
-	for i := before; i < len(r.tb.found); i++ {
-		r.tb.found[i] = fmt.Sprintf("run %d (%s): %s", r.run, s.Kind, r.tb.found[i])
+	r.failures, r.done, r.books = snap.failures, len(r.over), snap.books
+}
+
+// tell says of the findings from a number on when they were made.
+func (r *round) tell(when string, from int) {
+	for i := from; i < len(r.tb.found); i++ {
+		r.tb.found[i] = when + ": " + r.tb.found[i]
 	}
 }
 
@@ -248,9 +252,6 @@ func (r *round) compareCounters(got map[string]int64, settled bool) {
 	d := &r.plan.Design
 	logins := d.Site.Login && !d.Strict && (d.Sessions > 1 || d.Starts > 1 || d.Hosts > 1) || d.Web != nil && d.Web.LoginRate > 0
 	for name, n := range r.want.books {
-		if name == "seen" && r.plan.Renames {
-			continue // a redirect notes the page under the name that its handler has then
-		}
 		switch name {
 		case "redirects", "links", "links duplicate", "seen", "status 302":
 			if logins {

@@ -17,12 +17,12 @@ import (
 
 // An errand is what a child does in a round of the torture.
 type errand struct {
-	Design  design
-	Manner  manner
-	Stop    stop
-	Run     int
-	Dir     string
-	Requeue bool // put failed requests back instead of crawling
+	Design design
+	Manner manner
+	Stop   stop
+	Run    int
+	Dir    string
+	Tool   tool // to be used instead of crawling
 }
 
 // do is the whole life of a child.
@@ -31,22 +31,21 @@ func (e *errand) do() int {
 	if err := say.Encode(told{Event: "opening"}); err != nil {
 		return exitError
 	}
-	if e.Requeue {
-		_, err := clew.Requeue(context.Background(), e.Dir, nil)
-		if err != nil {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s := &stopper{stop: e.Stop, dir: e.Dir, cancel: cancel}
+	go s.watchFile()
+	if e.Tool != "" {
+		if err := e.use(); err != nil {
 			return end(say, nil, err)
 		}
 		return exitFinished
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	s := &stopper{stop: e.Stop, dir: e.Dir, cancel: cancel}
 	c := &crawler{errand: e, site: testsite.New(e.Design.Site), stop: s}
 	sp, err := c.spider()
 	if err != nil {
 		return end(say, nil, err)
 	}
-	go s.watchFile()
 	crawl, err := clew.Open(sp, e.options()...)
 	if err != nil {
 		return end(say, nil, err)

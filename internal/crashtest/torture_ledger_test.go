@@ -21,6 +21,8 @@ type tally struct {
 	SIGKILLs    int            `json:"sigkills"` // runs that one ended
 	Stops       map[string]int `json:"stops"`    // by kind
 	Requeues    int            `json:"requeues"`
+	Salvages    int            `json:"salvages"` // of crawls that lacked nothing
+	Copies      int            `json:"copies"`   // that a crawl went on from
 	Pages       int            `json:"pages"`
 	Items       int            `json:"items"`
 	Refetched   int            `json:"refetched"` // requests sent again after they were committed
@@ -45,6 +47,8 @@ func (t *tally) add(o *tally) {
 		{&t.Runs, o.Runs},
 		{&t.SIGKILLs, o.SIGKILLs},
 		{&t.Requeues, o.Requeues},
+		{&t.Salvages, o.Salvages},
+		{&t.Copies, o.Copies},
 		{&t.Pages, o.Pages},
 		{&t.Items, o.Items},
 		{&t.Refetched, o.Refetched},
@@ -147,6 +151,8 @@ func (l *ledger) print(to io.Writer) error {
 		row("  "+kind, l.Stops[kind])
 	}
 	row("requeues", l.Requeues)
+	row("salvages", l.Salvages)
+	row("copies gone on from", l.Copies)
 	row("pages", l.Pages)
 	row("items", l.Items)
 	row("committed requests sent again", l.Refetched)

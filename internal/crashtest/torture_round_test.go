@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clew-crawler/clew"
+	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/internal/testsite"
 	"github.com/clew-crawler/clew/links"
 )
@@ -34,6 +35,7 @@ type round struct {
 	items    int                       // their number
 	pages    map[string]bool           // those among them
 	done     int                       // requests that are over
+	books    frontier.Books            // zero if there are none, as those of a finished crawl
 	failures []clew.Failure
 	requeued bool
 	sabotage func(r *round) // spoils the directory between two runs; nil: nobody does
@@ -116,6 +118,7 @@ func (r *round) crawl() {
 		if r.sabotage != nil {
 			r.sabotage(r)
 		}
+		r.between()
 	}
 	if len(r.tb.found) == 0 {
 		r.conclude()
@@ -225,17 +228,7 @@ func (r *round) needsRequeue() bool {
 func (r *round) requeue() {
 	r.requeued = true
 	r.tally.Requeues++
-	e := &errand{Run: r.run, Dir: r.dir, Requeue: true}
-	p := launch(r.tb, order{Dir: r.dir, Torture: e})
-	p.expect("opening")
-	if p.killAfter(in(upTo(r.rng, 2*r.want.opening))) {
-		r.tally.SIGKILLs++
-		r.tally.Stops["kill while requeueing"]++
-	}
-	p = launch(r.tb, order{Dir: r.dir, Torture: e})
-	if code := p.wait(); code != exitFinished {
-		r.tb.Fatalf("requeue: exit code %d: %s\n%s", code, p.last.Error, p.stderr.String())
-	}
+	r.useUp(requeueing, 1)
 	clear(r.over) // what failed is not over any more
 	r.checked = len(r.web.hits())
 	snap := inspect(r.tb, r.dir)

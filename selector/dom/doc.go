@@ -12,5 +12,6 @@
 // token the builder (build.go) calls the insertion mode it is in (mode_*.go), which
 // changes the stack of open elements (stack.go, adoption.go) and adds nodes to the tree
 // (tree.go). Sections are those of the HTML standard. XML pages, and HTML pages that are
-// a burden, take a shorter way (xml.go, outline.go).
+// a burden, take a shorter way (xml.go, outline.go). Who searches a tree reads it into
+// columns first (order.go).
 package dom

@@ -223,3 +223,18 @@ func ExampleParseXML() {
 	fmt.Println(title.Namespace(), title.Name(), title.Attr(0).Value, title.FirstChild().Data())
 	// Output: dc title en Maze
 }
+
+func ExampleOrder() {
+	tree := dom.ParseHTML("<ul><li>one<li>two <b>three</b></ul><li>four")
+	defer tree.Release()
+	var o dom.Order
+	o.Read(tree)
+	list := o.Next(dom.Mark(dom.Ul), 0, o.Len())
+	end := o.End(list)
+	for p := o.Next(dom.Mark(dom.Li), list, end); p < end; p = o.Next(dom.Mark(dom.Li), p+1, end) {
+		fmt.Println(o.At(p).FirstChild().Data())
+	}
+	// Output:
+	// one
+	// two
+}

@@ -24,7 +24,7 @@ func (s *Store) Check(ctx context.Context) error {
 		handlers: map[string]int64{}, sessions: map[string]int64{},
 	}
 	for _, step := range []func(context.Context) error{
-		c.hosts, c.pending, c.delayed, c.ask, c.failed, c.fingerprints, c.recount, c.items,
+		c.hosts, c.pending, c.delayed, c.ask, c.failed, c.fingerprints, c.values, c.recount, c.items,
 	} {
 		if err := step(ctx); err != nil {
 			return errors.Join(append(c.found, err)...)
@@ -61,6 +61,16 @@ func (c *checker) report(format string, args ...any) {
 	if len(c.found) < maxFindings {
 		c.found = append(c.found, fmt.Errorf("%w: %w", frontier.ErrDamaged, fmt.Errorf(format, args...)))
 	}
+}
+
+// values reads all of them; what they say is the crawler's business.
+func (c *checker) values(ctx context.Context) error {
+	for _, err := range c.store.scan(ctx, bounds([]byte{prefixValue}), "values") {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *checker) hosts(ctx context.Context) error {

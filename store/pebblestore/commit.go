@@ -16,6 +16,12 @@ func (s *Store) Commit(ctx context.Context, b *frontier.Batch) error {
 	if err := s.failed(); err != nil {
 		return err
 	}
+	if s.held != nil {
+		if err := s.held(); err != nil {
+			s.poison(err)
+			return err
+		}
+	}
 	if err := s.audited(ctx, b.Books.Finished); err != nil {
 		return err
 	}

@@ -52,7 +52,9 @@ type Directory struct {
 	fs     vfs.FS
 	path   string
 	unlock func() error
-	store  *Store // the last one that was opened
+	locked os.FileInfo // the lock, on the machine's file system
+	stuck  bool        // a store could not be opened, and may still be at work
+	store  *Store      // the last one that was opened
 }
 
 // OpenDirectory creates the directory if need be and locks it. If another
@@ -141,6 +143,12 @@ func (d *Directory) lock(spider string) error {
 		return fmt.Errorf("%w: %s: %s", ErrLocked, d.path, describeHolder(name))
 	}
 	d.unlock = l.Unlock
+	if d.locked, err = l.Stat(); err != nil {
+		return errors.Join(fmt.Errorf("lock crawl directory: %w", err), l.Unlock())
+	}
+	if err := d.Held(); err != nil { // somebody removed it just now
+		return errors.Join(err, l.Unlock())
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
@@ -151,6 +159,19 @@ func (d *Directory) lock(spider string) error {
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", name, explain(d.fs, d.path, err)), l.Unlock())
+	}
+	return nil
+}
+
+// Held reports that the directory is no longer the one that was locked: it was moved,
+// replaced or its lock removed, and what stands at its path may be another process's.
+func (d *Directory) Held() error {
+	if d.locked == nil {
+		return nil
+	}
+	now, err := os.Stat(d.file(lockName))
+	if err != nil || !os.SameFile(now, d.locked) {
+		return fmt.Errorf("crawl directory %s was moved, replaced or its lock removed while it was in use", d.path)
 	}
 	return nil
 }
@@ -173,8 +194,12 @@ func (d *Directory) Path() string { return d.path }
 // ItemsPath returns the path of the item log.
 func (d *Directory) ItemsPath() string { return d.file(itemsName) }
 
-// Close gives the lock back.
+// Close gives the lock back, unless the storage engine may still be at work: then it
+// stays held until the process ends.
 func (d *Directory) Close() error {
+	if d.stuck || d.store != nil && !d.store.view && d.store.Failed() && !d.store.Gone() {
+		return nil
+	}
 	if err := d.unlock(); err != nil {
 		return fmt.Errorf("unlock crawl directory: %w", err)
 	}
@@ -185,9 +210,10 @@ func (d *Directory) Close() error {
 func (d *Directory) Store(o Options) (*Store, error) {
 	s, err := open(d.fs, d.path, o)
 	if err != nil {
+		d.stuck = d.stuck || errors.Is(err, ErrStillOpen) && !o.ReadOnly
 		return nil, err
 	}
-	d.store = s
+	d.store, s.held = s, d.Held
 	return s, nil
 }
 
@@ -226,6 +252,9 @@ func (d *Directory) HasFrontier() (bool, error) {
 // RemoveFrontier deletes the frontier of a finished crawl. It is renamed first,
 // so that half a frontier never stands in its place. It may be called again.
 func (d *Directory) RemoveFrontier() error {
+	if err := d.Held(); err != nil {
+		return fmt.Errorf("remove frontier: %w", err)
+	}
 	old, gone := d.file(frontierName), d.file(removedName)
 	there, err := exists(d.fs, old)
 	if err == nil && there {

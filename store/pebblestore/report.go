@@ -40,6 +40,9 @@ func (d *Directory) Report() ([]byte, error) {
 // adds the checksum of the item log as the member "items_checksum", and its own. A
 // report that was read with [Directory.Report] is written as it is.
 func (d *Directory) Finish(report []byte) error {
+	if err := d.Held(); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
 	data := report
 	if sealed(reportName, report) != nil {
 		var err error

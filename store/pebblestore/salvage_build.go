@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/zeebo/xxh3"
@@ -319,7 +320,22 @@ func (b *builder) recount(ctx context.Context) error {
 		}
 		b.books.Seen++
 	}
+	b.note()
 	return b.flush(ctx)
+}
+
+// note corrects the stats of the crawl, which the books carry and which count items and
+// failures, too: a run goes on with them.
+func (b *builder) note() {
+	stats := map[string]json.RawMessage{}
+	if json.Unmarshal(b.books.Note, &stats) != nil || stats == nil {
+		stats = map[string]json.RawMessage{} // they begin anew
+	}
+	stats["items"] = strconv.AppendInt(nil, b.books.Items, 10)
+	stats["failed"] = strconv.AppendInt(nil, b.books.Failed, 10)
+	if data, err := json.Marshal(stats); err == nil { // numbers, and what was read just now
+		b.books.Note = data
+	}
 }
 
 func readAt(f io.ReaderAt, offset, length int64) ([]byte, error) {

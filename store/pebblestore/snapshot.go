@@ -205,7 +205,7 @@ func (d *Directory) copyItems(ctx context.Context, p *Directory) error {
 	if !begun {
 		return nil
 	}
-	copied, err := p.Store(Options{ReadOnly: true})
+	copied, err := p.Store(Options{ReadOnly: true, checkLog: true})
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,7 @@ type Store struct {
 	reads   sync.WaitGroup
 
 	gate gate
+	held func() error // reports that the directory is not ours any more; nil without one
 }
 
 var _ frontier.Store = (*Store)(nil)
