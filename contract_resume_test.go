@@ -389,7 +389,7 @@ func TestContractOneRunAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(conSpider(conStar(1, 0)), CrawlDir(dir))
-	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), `"contract"`) {
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), "this process") || !strings.Contains(err.Error(), `"contract"`) {
 		t.Errorf("error %v", err)
 	}
 	if err := c.Close(); err != nil {

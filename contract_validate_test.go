@@ -17,6 +17,7 @@ func TestContractFaultsNameTheirField(t *testing.T) {
 		set   func(s *Spider)
 	}{
 		{"Name", func(s *Spider) { s.Name = "" }},
+		{"Name", func(s *Spider) { s.Name = "caf\xe9" }},
 		{"Parse", func(s *Spider) { s.Parse = nil }},
 		{"Parse", func(s *Spider) { s.Handlers, s.Parse = map[string]Handler{"a": s.Parse}, nil }},
 		{"StartURLs", func(s *Spider) { s.StartURLs = nil }},
@@ -24,6 +25,8 @@ func TestContractFaultsNameTheirField(t *testing.T) {
 		{"AllowedDomains", func(s *Spider) { s.AllowedDomains = []string{"http://x.test/path"} }},
 		{"Handlers", func(s *Spider) { s.Handlers = map[string]Handler{"a": nil} }},
 		{"Handlers", func(s *Spider) { s.Handlers = map[string]Handler{"": s.Parse} }},
+		{"Handlers", func(s *Spider) { s.Handlers = map[string]Handler{"d\xe9tail": s.Parse} }},
+		{"Sessions", func(s *Spider) { s.Sessions["pr\xefvate"] = s.Sessions[""] }},
 		{"Aliases", func(s *Spider) { s.Aliases = map[string]string{"old": "gone"} }},
 		{"Concurrency", func(s *Spider) { s.Concurrency = -1 }},
 		{"ConcurrencyPerHost", func(s *Spider) { s.ConcurrencyPerHost = -1 }},
@@ -38,7 +41,7 @@ func TestContractFaultsNameTheirField(t *testing.T) {
 			tc.set(s)
 			dir := filepath.Join(t.TempDir(), "crawl")
 			_, err := Open(s, CrawlDir(dir))
-			if err == nil || !strings.Contains(err.Error(), tc.field+":") {
+			if err == nil || !strings.Contains(err.Error(), tc.field+":") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one about %s", err, tc.field)
 			}
 			if found, gerr := filepath.Glob(dir); len(found) > 0 || gerr != nil {
@@ -62,6 +65,37 @@ func TestContractAllFaultsAreReportedAtOnce(t *testing.T) {
 			t.Errorf("nothing about %s in: %v", field, err)
 		}
 	}
+}
+
+// TestContractNamesThatAreNoText counts and keeps under names that are not UTF-8: they
+// are the same whether the crawl was stopped or not.
+func TestContractNamesThatAreNoText(t *testing.T) {
+	conBubble(t, func(t *testing.T) {
+		s := conSpider(conPages(map[string]string{conHost + "/": conLinks("/1"), conHost + "/1": ""}))
+		parse := s.Parse
+		s.Parse = func(ctx context.Context, page *Response, out *Output) error {
+			if known, err := out.State("caf\xe9", new(int)); known != (page.Depth > 0) || err != nil {
+				t.Errorf("%s: state known %v, %v", page.URL, known, err)
+			}
+			out.Count("caf\xe9", 1)
+			out.Count("caf\xe8", 10)
+			Update(out, "caf\xe9", func(n int) int { return n + 1 })
+			return parse(ctx, page, out)
+		}
+		for _, stops := range []bool{false, true} {
+			disk := conDisk()
+			if stops {
+				conStatus(t, conRun(t, s, disk, MaxPages(1)), Paused, 1)
+			}
+			r := conRun(t, s, disk)
+			if n := r.Stats.Custom["caf\uFFFD"]; n != 22 || len(r.Stats.Custom) != 1 {
+				t.Errorf("counted %v", r.Stats.Custom)
+			}
+			if data := r.State["caf\uFFFD"]; string(data) != "2" || len(r.State) != 1 {
+				t.Errorf("kept %s", r.State)
+			}
+		}
+	})
 }
 
 func TestContractZeroIsTheDefault(t *testing.T) {

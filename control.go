@@ -98,15 +98,13 @@ func (k *control) shutDown() {
 // listen opens the socket. The directory's lock is held, so an old one is stale.
 func (k *control) listen() (net.Listener, error) {
 	k.socket = filepath.Join(k.crawl.on.dir.Path(), socketName)
-	if abs, err := filepath.Abs(k.socket); err == nil {
-		k.socket = abs
-	}
 	if len(k.socket) > maxSocketPath {
 		tmp, err := os.MkdirTemp("", "clew-")
 		if err != nil {
 			return nil, err
 		}
 		k.tmp, k.socket = tmp, filepath.Join(tmp, socketName)
+		_ = os.Remove(filepath.Join(k.crawl.on.dir.Path(), socketName)) // of when the path was shorter
 	}
 	if err := os.Remove(k.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -115,10 +113,17 @@ func (k *control) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // see remove
+	}
 	return l, os.Chmod(k.socket, 0o600)
 }
 
+// remove removes the socket, unless another process's may stand in its place.
 func (k *control) remove() {
+	if k.tmp == "" && k.crawl.on.dir.Held() != nil {
+		return
+	}
 	for _, path := range []string{k.socket, k.tmp} {
 		if path != "" {
 			_ = os.Remove(path) // a stale one is replaced by the next run
@@ -128,16 +133,6 @@ func (k *control) remove() {
 
 func (k *control) routes() http.Handler {
 	mux := http.NewServeMux()
-	own := func(w http.ResponseWriter, r *http.Request) {
-		// Whoever asks may have found the socket in a directory that was copied or renamed.
-		asked, err := os.Stat(r.Header.Get(dirHeader))
-		mine, merr := os.Stat(k.crawl.on.dir.Path())
-		if err != nil || merr != nil || !os.SameFile(asked, mine) {
-			http.Error(w, "another directory's crawl runs here", http.StatusMisdirectedRequest)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(k.inspection(true)); err != nil {
@@ -150,7 +145,24 @@ func (k *control) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /list", k.list)
 	mux.HandleFunc("POST "+snapshotPath, k.snapshot)
-	return http.HandlerFunc(own)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !k.isAbout(r.Header.Get(dirHeader)) {
+			http.Error(w, "another directory's crawl runs here", http.StatusMisdirectedRequest)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// isAbout reports whether a directory is that of the crawl: whoever asks may have found
+// the socket's name in one that was copied or renamed.
+func (k *control) isAbout(dir string) bool {
+	if dir == "" {
+		return true
+	}
+	asked, err := os.Stat(dir) //nolint:gosec // of somebody who may open the socket
+	mine, merr := os.Stat(k.crawl.on.dir.Path())
+	return err == nil && merr == nil && os.SameFile(asked, mine)
 }
 
 // list streams the entries of a kind, one JSON object a line.
@@ -180,7 +192,7 @@ func (k *control) list(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// dirHeader names the crawl directory that is asked about.
+// dirHeader names the crawl directory that is asked about, if the socket is not in it.
 const dirHeader = "Clew-Directory"
 
 // snapshotPath is where a snapshot is asked for.
@@ -242,7 +254,7 @@ func (k *control) keepStatus() {
 	ticker := time.NewTicker(statusEvery)
 	defer ticker.Stop()
 	for warned := false; ; {
-		if err := writeStatus(k.inspection(false)); err != nil && !warned {
+		if err := k.crawl.writeStatus(k.inspection(false)); err != nil && !warned {
 			k.engine.log.Warn("status file not written", "error", err)
 			warned = true
 		}
@@ -259,7 +271,7 @@ func (c *Crawl) lastStatus(r *Result, state CrawlState) {
 	if c.on.dir == nil || c.opts.fs != nil {
 		return
 	}
-	err := writeStatus(&Inspection{
+	err := c.writeStatus(&Inspection{
 		Dir: c.on.dir.Path(), Spider: c.spider.Name, State: state, Reason: r.Reason,
 		Updated: time.Now().UTC(), Stats: r.Stats,
 	})
@@ -269,7 +281,10 @@ func (c *Crawl) lastStatus(r *Result, state CrawlState) {
 }
 
 // writeStatus replaces the status file. It is news, not state, so it is not synced.
-func writeStatus(i *Inspection) error {
+func (c *Crawl) writeStatus(i *Inspection) error {
+	if err := c.on.dir.Held(); err != nil {
+		return err
+	}
 	data, err := json.MarshalIndent(i, "", "  ")
 	if err != nil {
 		return err
@@ -302,11 +317,16 @@ func ask(ctx context.Context, dir, method, path string) ([]byte, error) {
 
 // askStream is ask for an answer that is read as it comes.
 func askStream(ctx context.Context, dir, method, path string) (io.ReadCloser, error) {
-	socket := filepath.Join(dir, socketName)
-	var last Inspection
-	if data, err := os.ReadFile(filepath.Join(dir, statusName)); err == nil && //nolint:gosec // the user's own directory
-		json.Unmarshal(data, &last) == nil && last.Socket != "" {
-		socket = last.Socket
+	socket, about := filepath.Join(dir, socketName), ""
+	if _, err := os.Stat(socket); err != nil { // the path is too long for one, or nobody runs the crawl
+		var last Inspection
+		data, err := os.ReadFile(filepath.Join(dir, statusName)) //nolint:gosec // the user's own directory
+		if err == nil && json.Unmarshal(data, &last) == nil && last.Socket != "" {
+			socket = last.Socket // another's, if the directory was copied or renamed
+		}
+		if about, err = filepath.Abs(dir); err != nil {
+			return nil, fmt.Errorf("ask the crawl in %s: %w", dir, err)
+		}
 	}
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -318,9 +338,7 @@ func askStream(ctx context.Context, dir, method, path string) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	if abs, err := filepath.Abs(dir); err == nil {
-		req.Header.Set(dirHeader, abs)
-	}
+	req.Header.Set(dirHeader, about)
 	resp, err := client.Do(req)
 	switch {
 	case err != nil && ctx.Err() != nil:

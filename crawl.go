@@ -119,17 +119,10 @@ func (c *Crawl) end() error {
 
 func (c *Crawl) release() error {
 	var errs []error
-	keepLock := false
 	if c.on.store != nil {
 		errs = append(errs, c.on.store.Close())
-		if s, ok := c.on.store.(interface {
-			Failed() bool
-			Gone() bool
-		}); ok {
-			keepLock = s.Failed() && !s.Gone() // it may still be at work
-		}
 	}
-	if c.on.dir != nil && !keepLock {
+	if c.on.dir != nil {
 		errs = append(errs, c.on.dir.Close())
 	}
 	return errors.Join(append(errs, c.closer.Close())...)
@@ -179,7 +172,7 @@ func (c *Crawl) State(ctx context.Context, key string, v any) (bool, error) {
 	if e == nil {
 		return false, ErrNotRunning
 	}
-	data, err := e.frontier.Value(ctx, frontier.KindState, key)
+	data, err := e.frontier.Value(ctx, frontier.KindState, textual(key))
 	if err != nil || data == nil {
 		return false, err
 	}

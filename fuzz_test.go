@@ -260,10 +260,14 @@ func (s fuzzValues) Values(context.Context, string, *string) iter.Seq2[frontier.
 func FuzzSuspects(f *testing.F) {
 	path := filepath.Join(f.TempDir(), handlingName)
 	f.Fuzz(func(t *testing.T, notes []byte, key string, count []byte) {
-		if err := os.WriteFile(path, notes, 0o600); err != nil {
+		head := runMark(7)
+		if err := os.WriteFile(path, append(head[:], notes...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, found, err := openSuspects(path, 1)
+		if s, found, err := openSuspects(path, 8); len(found) > 0 || errors.Join(err, s.close(false)) != nil {
+			t.Errorf("notes of another run: %x, %v", found, err)
+		}
+		s, found, err := openSuspects(path, 7)
 		if err != nil {
 			t.Fatal(err)
 		}

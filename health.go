@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clew-crawler/clew/fetch"
+	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/politeness"
 )
 
@@ -43,9 +44,8 @@ func newHostHealth(giveUp time.Duration, resumed bool) *hostHealth {
 	return &hostHealth{giveUp: giveUp, resumed: resumed, down: map[string]*outage{}, known: map[string]struct{}{}}
 }
 
-// answered notes that a host can be reached.
-//
-// It reports whether that is to be kept for further runs: the first time in this one.
+// answered notes that a host can be reached, and reports whether that is news: further
+// runs are to know it, too.
 func (h *hostHealth) answered(host string) (first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,11 +54,6 @@ func (h *hostHealth) answered(host string) (first bool) {
 		h.gone--
 	}
 	delete(h.down, host)
-	return h.remember(host)
-}
-
-// remember reports whether the host was not remembered before. h.mu is held.
-func (h *hostHealth) remember(host string) bool {
 	if _, known := h.known[host]; known || len(h.known) >= maxKnownHosts {
 		return false
 	}
@@ -66,26 +61,39 @@ func (h *hostHealth) remember(host string) bool {
 	return true
 }
 
+// unheard reports whether only an earlier run can tell if a host has ever answered.
+func (h *hostHealth) unheard(host string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, known := h.known[host]
+	return h.resumed && !known && h.down[host] == nil
+}
+
+// recall notes that a host answered in an earlier run.
+func (h *hostHealth) recall(host string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.known) < maxKnownHosts {
+		h.known[host] = struct{}{}
+	}
+}
+
 // kindAnswered is the kind of the values that say which hosts have answered, by host,
 // so that a host that is away after a stop is waited for as it would be without one.
 const kindAnswered = "answered"
 
-// failed notes a failure to fetch from a host. If the host has not answered in this run
-// the store is asked whether it did in an earlier one.
+func hasAnswered(host string) frontier.Value {
+	return frontier.Value{Kind: kindAnswered, Key: host, Data: []byte("true")}
+}
+
+// hostFailed notes a failure to fetch from a host, and says what it means for the host.
 func (e *engine) hostFailed(ctx context.Context, host string, err *fetch.Error) unreached {
-	h := e.hosts
-	h.mu.Lock()
-	_, known := h.known[host]
-	ask := !known && h.resumed && h.down[host] == nil
-	h.mu.Unlock()
-	if ask {
+	if e.hosts.unheard(host) {
 		if data, err := e.frontier.Value(ctx, kindAnswered, host); err == nil && data != nil {
-			h.mu.Lock()
-			h.remember(host)
-			h.mu.Unlock()
+			e.hosts.recall(host)
 		}
 	}
-	return h.failed(host, err)
+	return e.hosts.failed(host, err)
 }
 
 // outageDoubt is how long nobody's answering counts as an outage of the network when

@@ -45,7 +45,8 @@ const (
 )
 
 // CrawlDir keeps the crawl in a directory, made if need be, and resumes what is
-// there. Without it a crawl lives in memory and cannot be resumed.
+// there. Without it a crawl lives in memory and cannot be resumed. A relative path is
+// one of the working directory when the crawl is opened, whatever that is later.
 func CrawlDir(path string) Option { return func(o *options) { o.dir = path } }
 
 // Interval is the age at which finished pages are committed. Default 100 ms. At 0

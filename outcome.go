@@ -75,7 +75,7 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 		o.Values = append(o.Values, forgetDeaths(p.lease.Fingerprint))
 	}
 	if p.first {
-		o.Values = append(o.Values, frontier.Value{Kind: kindAnswered, Key: p.lease.Host, Data: []byte("1")})
+		o.Values = append(o.Values, hasAnswered(p.lease.Host))
 	}
 	if err := e.admit(ctx, o); err != nil {
 		return err

@@ -228,7 +228,8 @@ func isBadURL(err error) bool {
 // name the page.
 func (o *Output) Log() *slog.Logger { return o.log.With("url", redact(o.page.URL)) }
 
-// Count adds n to a counter of the spider's own, see [Stats.Custom].
+// Count adds n to a counter of the spider's own, see [Stats.Custom]. What is not UTF-8
+// in its name is replaced.
 func (o *Output) Count(name string, n int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -238,6 +239,7 @@ func (o *Output) Count(name string, n int64) {
 	if o.custom == nil {
 		o.custom = map[string]int64{}
 	}
+	name = textual(name)
 	if _, known := o.custom[name]; !known {
 		name = strings.Clone(name) // it may be a part of the page
 	}
@@ -247,7 +249,7 @@ func (o *Output) Count(name string, n int64) {
 // State decodes a value of the crawl's state into v, as admitted so far; pages in
 // flight may change it before this one is admitted. It reports whether there is one.
 func (o *Output) State(key string, v any) (bool, error) {
-	data, err := o.state(key)
+	data, err := o.state(textual(key))
 	if err != nil || data == nil {
 		return false, err
 	}
@@ -261,14 +263,14 @@ func (o *Output) State(key string, v any) (bool, error) {
 // gets the value as all pages admitted before left it, the zero T if there is
 // none, and returns the new one. It runs while nothing else is admitted, so it
 // must be quick and may not ask the crawl for anything. If it panics, or the value
-// does not decode as T, the page fails.
+// does not decode as T, the page fails. What is not UTF-8 in the key is replaced.
 func Update[T any](o *Output, key string, change func(old T) T) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.sealed || o.err != nil {
 		return
 	}
-	key = strings.Clone(key) // it may be a part of the page
+	key = strings.Clone(textual(key)) // it may be a part of the page
 	o.updates = append(o.updates, frontier.Update{Key: key, Apply: func(old []byte) (data []byte, err error) {
 		defer recovered("Update", &err)
 		var v T
@@ -280,6 +282,9 @@ func Update[T any](o *Output, key string, change func(old T) T) {
 		return json.Marshal(change(v))
 	}})
 }
+
+// textual makes a name one that JSON keeps as it is, so that it is the same after a stop.
+func textual(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
 
 // grow notes that the output became larger.
 func (o *Output) grow(n int) {

@@ -21,7 +21,7 @@ type page struct {
 	req    *Request
 	st     *stored
 	out    atomic.Pointer[Output] // read when the page is abandoned
-	first  bool                   // the host had not answered before in this run
+	first  bool                   // that the host answered is news
 	ended  bool                   // an outcome was admitted, or could not be
 	clear  func()                 // takes back the note that the user's code may be at work on it
 }

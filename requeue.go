@@ -2,6 +2,7 @@ package clew
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,7 +12,8 @@ import (
 
 // Requeue puts requests that failed for good back in the queue of the crawl in a
 // directory: those that match says, or all if it is nil. Their attempts begin
-// anew; run the crawl again to make them. It returns how many they were; if there are
+// anew, and robots.txt files that were given up are asked for again; run the crawl
+// again to make them. It returns how many they were; if there are
 // none, nothing was changed. match may be asked more than once about a request. While
 // a process runs the crawl the error is [ErrInUse].
 func Requeue(ctx context.Context, dir string, match func(Failure) bool) (n int, err error) {
@@ -38,11 +40,7 @@ func requeueIn(ctx context.Context, d *pebblestore.Directory, match func(Failure
 	if err != nil {
 		return 0, errors.Join(err, d.Close())
 	}
-	defer func() {
-		if err = errors.Join(err, store.Close()); !store.Failed() || store.Gone() { // else it may still be at work
-			err = errors.Join(err, d.Close())
-		}
-	}()
+	defer func() { err = errors.Join(err, store.Close(), d.Close()) }()
 	if any, err := anyFailed(ctx, store, match); err != nil || !any {
 		return 0, err
 	}
@@ -83,12 +81,31 @@ func requeue(ctx context.Context, store frontier.Store, match func(Failure) bool
 	}
 	committing := make(chan error, 1)
 	go func() { committing <- f.Run(ctx) }()
-	n, err = f.Requeue(ctx, func(t *frontier.Task) bool {
-		if match != nil && !match(failure(t)) {
-			return false
-		}
-		stats.change(func(s *Stats) { s.Failed-- })
-		return true
-	})
+	err = forgetLostRobots(ctx, store, f)
+	if err == nil {
+		n, err = f.Requeue(ctx, func(t *frontier.Task) bool {
+			if match != nil && !match(failure(t)) {
+				return false
+			}
+			stats.change(func(s *Stats) { s.Failed-- })
+			return true
+		})
+	}
 	return n, dedupe(errors.Join(err, f.Close(false), <-committing))
+}
+
+// forgetLostRobots lets robots.txt files be asked for again that were given up: they
+// may be why requests failed.
+func forgetLostRobots(ctx context.Context, store frontier.Store, f *frontier.Frontier) error {
+	o := frontier.Outcome{State: frontier.Done}
+	for v, err := range store.Values(ctx, kindRobots, nil) {
+		if err != nil {
+			return fmt.Errorf("read robots.txt files: %w", err)
+		}
+		var s storedRobots
+		if json.Unmarshal(v.Data, &s) == nil && s.Lost != "" { // what cannot be read is asked for again anyway
+			o.Values = append(o.Values, frontier.Value{Kind: kindRobots, Key: v.Key})
+		}
+	}
+	return f.Admit(ctx, &o)
 }

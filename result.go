@@ -30,7 +30,7 @@ type Result struct {
 	Status Status `json:"status"`
 	// Reason says why a run paused or stopped.
 	Reason string `json:"reason,omitempty"`
-	// Dir is the crawl directory, "" if there is none.
+	// Dir is the absolute path of the crawl directory, "" if there is none.
 	Dir string `json:"-"`
 	// Stats are those of the whole crawl.
 	Stats Stats `json:"stats"`

@@ -163,7 +163,7 @@ func (e *engine) findRobots(ctx context.Context, host string) (ttl, delay, wait 
 	}
 	verdict := e.fetchRobots(ctx, host, now)
 	if verdict.first {
-		values = []frontier.Value{{Kind: kindAnswered, Key: host, Data: []byte("1")}}
+		values = []frontier.Value{hasAnswered(host)}
 	}
 	s := storedRobots{Expires: verdict.Expires}
 	switch verdict.State {
@@ -203,7 +203,7 @@ type robotsAnswer struct {
 	body   []byte
 	reason string
 	never  bool // the host never answered, and was tried often enough
-	first  bool // the host had not answered before in this run
+	first  bool // that the host answered is news
 	final  bool // asking again would change nothing
 }
 

@@ -118,6 +118,24 @@ func TestSilentRobots(t *testing.T) {
 	})
 }
 
+// TestSilentPagesMeet has a handler that waits for that of another page of its host,
+// which has not had an outcome yet, but has answered.
+func TestSilentPagesMeet(t *testing.T) {
+	conBubble(t, func(t *testing.T) {
+		s := conSpider(newConWeb(func(conVisit) conReply { return conReply{} }), conHost+"/1", conHost+"/2")
+		meet := make(chan struct{})
+		s.Parse = func(ctx context.Context, _ *Response, _ *Output) error {
+			select {
+			case meet <- struct{}{}:
+			case <-meet:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		}
+		conStatus(t, conRun(t, s, MaxDuration(time.Hour)), Finished, 2)
+	})
+}
+
 // TestSilentFromTheStart has nothing but a host that never answers: the crawl pauses,
 // and nothing is burnt.
 func TestSilentFromTheStart(t *testing.T) {

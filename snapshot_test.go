@@ -182,6 +182,28 @@ func TestSnapshotSeveral(t *testing.T) {
 	}
 }
 
+// TestSnapshotDamaged makes no copy of a stopped crawl whose last line is damaged.
+func TestSnapshotDamaged(t *testing.T) {
+	dir, dest := filepath.Join(t.TempDir(), "crawl"), filepath.Join(t.TempDir(), "copy")
+	web := conPages(map[string]string{conHost + "/": conLinks("/1", "/2"), conHost + "/1": ""})
+	conRun(t, conSpider(web), CrawlDir(dir), MaxPages(2))
+	name := filepath.Join(dir, "items.jsonl")
+	log, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log[len(log)-3] ^= 1
+	if err := os.WriteFile(name, log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Snapshot(t.Context(), dir, dest); !errors.Is(err, ErrDamaged) {
+		t.Errorf("copied: %v", err)
+	}
+	if _, err := os.Stat(dest); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is a copy: %v", err)
+	}
+}
+
 // TestSnapshotRefused asks for snapshots that cannot be.
 func TestSnapshotRefused(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{Seed: 3, Pages: 20})

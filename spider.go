@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/clew-crawler/clew/fetch"
 	"github.com/clew-crawler/clew/links"
@@ -144,6 +145,9 @@ func (s *Spider) validate() error {
 	if s.Name == "" {
 		fault("Name", "is empty; it tells crawl directories apart")
 	}
+	if !utf8.ValidString(s.Name) {
+		fault("Name", "is not UTF-8")
+	}
 	if s.Parse == nil && len(s.Handlers) == 0 {
 		fault("Parse", "no handler: set Parse or Handlers")
 	}
@@ -165,10 +169,16 @@ func (s *Spider) validate() error {
 		if h == nil || name == "" {
 			fault("Handlers", "entry %q needs a name and a function", name)
 		}
+		if !utf8.ValidString(name) {
+			fault("Handlers", "the name %q is not UTF-8", name)
+		}
 	}
 	for name, session := range s.Sessions {
 		if session == nil {
 			fault("Sessions", "entry %q is nil", name)
+		}
+		if !utf8.ValidString(name) {
+			fault("Sessions", "the name %q is not UTF-8", name)
 		}
 	}
 	if _, replaced := s.Sessions[""]; !replaced {

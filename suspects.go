@@ -34,11 +34,9 @@ type suspects struct {
 	next int64
 }
 
-// openSuspects reads what the last run was handling when it ended. Its notes stay
-// until begin, which is called when the deaths are committed.
-//
-// Before them stands the number of the run that made them, so that they count once:
-// notes of a run that is not the last one have been counted, or were of no unclean end.
+// openSuspects reads what a run was handling when it ended. Notes of any run but the
+// last one have been counted. They stay until begin, which is called when the deaths
+// are committed.
 func openSuspects(path string, run uint64) (*suspects, []frontier.Fingerprint, error) {
 	if path == "" {
 		return &suspects{}, nil, nil
@@ -47,12 +45,12 @@ func openSuspects(path string, run uint64) (*suspects, []frontier.Fingerprint, e
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	var found []frontier.Fingerprint
 	head := runMark(run)
 	data, own := bytes.CutPrefix(data, head[:])
 	if !own {
 		data = nil
 	}
+	var found []frontier.Fingerprint
 	for fp := range slices.Chunk(data, len(frontier.Fingerprint{})) {
 		if len(fp) == len(frontier.Fingerprint{}) && !bytes.Equal(fp, make([]byte, len(fp))) {
 			found = append(found, frontier.Fingerprint(fp))
@@ -74,12 +72,12 @@ func (s *suspects) begin(run uint64) error {
 	if err := s.file.Truncate(0); err != nil {
 		return err
 	}
-	s.next = 1
 	_, err := s.file.WriteAt(head[:], 0)
+	s.next = 1 // the slot behind it
 	return err
 }
 
-// runMark takes the first place in the file.
+// runMark is what stands in the first slot of the file: whose notes they are.
 func runMark(run uint64) (head frontier.Fingerprint) {
 	copy(head[:], "notes of")
 	binary.BigEndian.PutUint64(head[8:], run)

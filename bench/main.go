@@ -29,6 +29,7 @@ type config struct {
 	hosts    int64
 	rates    []int64
 	profile  string
+	cached   bool
 }
 
 func main() {
@@ -99,6 +100,7 @@ func parse(args []string) (*config, error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&cfg.only, "only", "", "measure only one part: "+partNames())
 	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
+	fs.BoolVar(&cfg.cached, "cached", false, "in the scale part, leave what the kernel caches of files out of the limit of memory")
 	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas; behind a slash how many are known, else twice as many")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
 	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")

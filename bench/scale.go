@@ -22,18 +22,23 @@ import (
 )
 
 // scaleLimit is the memory that the frontiers of the scale part are held to, the
-// kernel's cache of their files included.
+// kernel's cache of their files included unless it is left out.
 const scaleLimit = 512 << 20
 
 // scale measures what the frontier alone costs for a page as it gets larger, and how
 // soon it gives its first lease.
 func scale(ctx context.Context, cfg *config, out io.Writer) (err error) {
-	group, err := newControlGroup(scaleLimit)
-	how := fmt.Sprintf("a control group of %d MB", scaleLimit>>20)
-	if err != nil {
+	group, how := "", "files cached by the kernel as it likes"
+	if !cfg.cached {
+		group, err = newControlGroup(scaleLimit)
+		how = fmt.Sprintf("a control group of %d MB", scaleLimit>>20)
+	}
+	switch {
+	case cfg.cached:
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench: the kernel cannot hold frontiers to a limit here:", err)
 		how = "no control group"
-	} else {
+	default:
 		defer func() { err = errors.Join(err, os.Remove(group)) }()
 	}
 	fmt.Fprintf(out, "\n## Scale of the frontier\n\nThe frontier alone: look up %d links, queue %d, lease, commit with %d items; %d hosts, %s. "+

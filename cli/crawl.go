@@ -209,6 +209,8 @@ func (p *program) conclude(f *runFlags, r *clew.Result, err error) error {
 		return &hintedError{err, p.again()}
 	case err != nil:
 		return p.hintRun(err, f)
+	case r.Status == clew.Stopped && r.Stats.Pages == 0: // nothing was kept, so there is nothing to go on with
+		return fmt.Errorf("no page could be read: %s", r.Reason)
 	case r.Status != clew.Finished:
 		return errPaused
 	case r.Stats.Pages == 0 && len(r.Failures) > 0:

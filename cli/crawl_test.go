@@ -146,6 +146,23 @@ func TestCrawlWithoutDirectory(t *testing.T) {
 	}
 }
 
+// TestCrawlNobody crawls a site that nobody serves, until its time is up: without a
+// directory there is nothing to go on with, and the command has failed.
+func TestCrawlNobody(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	args := []string{"crawl", server.URL, "--max-duration", "200ms"}
+	code, out, errs := typed(t, args...)
+	last := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
+	if code != exitFailed || out != "" || !strings.HasPrefix(last[len(last)-1], "clew: no page could be read: ") {
+		t.Errorf("exit code %d, %q, %s", code, out, errs)
+	}
+	code, out, errs = typed(t, append(args, "--crawl-dir", crawlDir(t))...)
+	if code != exitPaused || !strings.Contains(out, "\nresume: clew crawl ") || strings.Contains(errs, "clew:") {
+		t.Errorf("with a directory: exit code %d, %q, %s", code, out, errs)
+	}
+}
+
 // TestCrawlNothing crawls a site that lets nobody in, and one without a page.
 func TestCrawlNothing(t *testing.T) {
 	_, base := testsite.Start(t, testsite.Config{RobotsTxt: "User-agent: *\nDisallow: /\n"})

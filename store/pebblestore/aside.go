@@ -16,12 +16,15 @@ const movingSuffix = ".moving"
 // part of its name. Until all of it is there the folder has another name, by which
 // the next open knows it and goes on: a crawl never stays half here and half there.
 func (d *Directory) SetAside(why string, now time.Time) (string, error) {
-	base := strings.NewReplacer(":", "", "-", "").Replace(now.UTC().Format("2006-01-02T15:04:05")) + "-" + why
-	dest, err := d.setAside(base)
+	dest, err := d.setAside(asideName(why, now))
 	if err != nil {
 		return "", fmt.Errorf("set crawl aside: %w", explain(d.fs, d.path, err))
 	}
 	return dest, nil
+}
+
+func asideName(why string, now time.Time) string {
+	return strings.NewReplacer(":", "", "-", "").Replace(now.UTC().Format("2006-01-02T15:04:05")) + "-" + why
 }
 
 // finishSetAside goes on with what an earlier process began.

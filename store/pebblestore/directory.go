@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,14 +53,19 @@ type Directory struct {
 	fs     vfs.FS
 	path   string
 	unlock func() error
-	locked os.FileInfo // the lock, on the machine's file system
+	locked os.FileInfo // the lock; nil on another file system, and of one that is only looked at
 	stuck  bool        // a store could not be opened, and may still be at work
 	store  *Store      // the last one that was opened
 }
 
 // OpenDirectory creates the directory if need be and locks it. If another
-// process has it, the error is [ErrLocked] and names the holder.
+// process has it, the error is [ErrLocked] and names the holder. A relative path is one
+// of the present working directory, whatever that is later.
 func OpenDirectory(path, spider string) (*Directory, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open crawl directory: %w", err)
+	}
 	return openDirectory(diskFS{vfs.Default}, path, spider)
 }
 
@@ -134,7 +140,8 @@ func (d *Directory) lock(spider string) error {
 		d.unlock = closer.Close
 		return nil
 	}
-	l := flock.New(name, flock.SetPermissions(0o600))
+	// For writing, since an overlay gives a file another identity when that begins.
+	l := flock.New(name, flock.SetFlag(os.O_RDWR|os.O_CREATE), flock.SetPermissions(0o600))
 	got, err := l.TryLock()
 	if err != nil {
 		return fmt.Errorf("lock crawl directory: %w", err)
@@ -163,14 +170,18 @@ func (d *Directory) lock(spider string) error {
 	return nil
 }
 
-// Held reports that the directory is no longer the one that was locked: it was moved,
-// replaced or its lock removed, and what stands at its path may be another process's.
+// Held returns an error if the directory at the path is no longer the one that was
+// locked, which happens when it is moved, deleted or replaced: what stands there may be
+// another process's, and must not be written to.
 func (d *Directory) Held() error {
 	if d.locked == nil {
 		return nil
 	}
 	now, err := os.Stat(d.file(lockName))
-	if err != nil || !os.SameFile(now, d.locked) {
+	switch {
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("look at the lock of the crawl directory: %w", err)
+	case err != nil || !os.SameFile(now, d.locked):
 		return fmt.Errorf("crawl directory %s was moved, replaced or its lock removed while it was in use", d.path)
 	}
 	return nil
@@ -182,13 +193,17 @@ func describeHolder(name string) string {
 	if err != nil || json.Unmarshal(data, &h) != nil {
 		return "another process holds its lock"
 	}
-	return fmt.Sprintf("process %d on %s runs spider %q there since %s",
+	text := fmt.Sprintf("process %d on %s runs spider %q there since %s",
 		h.PID, h.Host, h.Spider, h.Since.Local().Format(time.DateTime))
+	if host, err := os.Hostname(); err == nil && h.Host == host && h.PID == os.Getpid() {
+		text += " (this process; if that run has failed, the directory may be in use until the process ends)"
+	}
+	return text
 }
 
 func (d *Directory) file(name string) string { return d.fs.PathJoin(d.path, name) }
 
-// Path returns the directory's path as given.
+// Path returns the directory's path, which is absolute on the machine's file system.
 func (d *Directory) Path() string { return d.path }
 
 // ItemsPath returns the path of the item log.

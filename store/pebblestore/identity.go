@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -30,6 +31,9 @@ func ReadIdentity(path string) (id Identity, found bool, err error) {
 // Identity reads what the directory is; found is false for a new one. A directory that
 // holds a crawl and does not say of which spider is damaged.
 func (d *Directory) Identity() (id Identity, found bool, err error) {
+	if err := d.settled(); err != nil {
+		return id, false, err
+	}
 	data, err := readFile(d.fs, d.file(identityName))
 	if errors.Is(err, os.ErrNotExist) {
 		return id, false, d.empty()
@@ -76,6 +80,21 @@ func (d *Directory) empty() error {
 		}
 		if there {
 			return fmt.Errorf("%w: %s is missing, and %s is there", frontier.ErrDamaged, d.file(identityName), name)
+		}
+	}
+	return nil
+}
+
+// settled refuses a directory in which a crawl is on its way: a process was ended while
+// it set the crawl aside, or put a salvaged one in its place, and the next run goes on.
+func (d *Directory) settled() error {
+	names, err := d.fs.List(d.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("list crawl directory: %w", err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, movingSuffix) || name == builtName || name == movingName {
+			return fmt.Errorf("%s: a process was ended while it moved the crawl (%s): run it again, or salvage it, to go on", d.path, name)
 		}
 	}
 	return nil

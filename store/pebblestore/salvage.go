@@ -89,10 +89,12 @@ func (d *Directory) Salvage(ctx context.Context, spider string) (*Salvage, error
 		err = d.rebuild(ctx, tmp, s)
 	}
 	if err != nil {
-		return nil, errors.Join(explain(d.fs, d.path, err), d.fs.RemoveAll(tmp.path))
+		d.stuck = d.stuck || tmp.stuck || tmp.store != nil && tmp.store.Failed() && !tmp.store.Gone()
+		_ = d.fs.RemoveAll(tmp.path) // what stays is removed by the next one
+		return nil, fmt.Errorf("salvage %s: %w", d.path, explain(d.fs, d.path, err))
 	}
 	if err := d.rename(buildingName, builtName); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("salvage %s: %w", d.path, explain(d.fs, d.path, err))
 	}
 	s.Aside, err = d.completeSalvage(time.Now())
 	return s, err
@@ -100,7 +102,7 @@ func (d *Directory) Salvage(ctx context.Context, spider string) (*Salvage, error
 
 func (d *Directory) rename(from, to string) error {
 	if err := d.fs.Rename(d.file(from), d.file(to)); err != nil {
-		return fmt.Errorf("put salvaged crawl in place: %w", err)
+		return err
 	}
 	return syncDir(d.fs, d.path)
 }
@@ -112,36 +114,41 @@ func (d *Directory) completeSalvage(now time.Time) (aside string, err error) {
 	if err == nil && built {
 		var there bool
 		if there, err = d.Holds(); err == nil && there {
-			aside, err = d.SetAside("damaged", now)
+			aside, err = d.setAside(asideName("damaged", now))
 		}
 		if err == nil {
 			err = d.rename(builtName, movingName)
 		}
 	}
-	if err != nil {
-		return aside, fmt.Errorf("look for a salvaged crawl: %w", explain(d.fs, d.path, err))
+	if err == nil {
+		err = d.moveIn()
 	}
+	if err != nil {
+		return aside, fmt.Errorf("put salvaged crawl in place: %w", explain(d.fs, d.path, err))
+	}
+	return aside, nil
+}
+
+// moveIn moves a salvaged crawl into its place, if there is one.
+func (d *Directory) moveIn() error {
 	moving, err := exists(d.fs, d.file(movingName))
-	if err != nil {
-		return aside, fmt.Errorf("look for a salvaged crawl: %w", explain(d.fs, d.path, err))
-	}
-	if !moving {
-		return aside, nil
+	if err != nil || !moving {
+		return err
 	}
 	// The identity goes last: until it is there the directory is not taken for a crawl.
 	for _, name := range []string{itemsName, frontierName, reportName, identityName} {
 		err := d.fs.Rename(d.fs.PathJoin(d.file(movingName), name), d.file(name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return aside, fmt.Errorf("put salvaged crawl in place: %w", err)
+			return err
 		}
 		if err := syncDir(d.fs, d.path); err != nil {
-			return aside, err
+			return err
 		}
 	}
 	if err := d.fs.RemoveAll(d.file(movingName)); err != nil {
-		return aside, fmt.Errorf("put salvaged crawl in place: %w", err)
+		return err
 	}
-	return aside, syncDir(d.fs, d.path)
+	return syncDir(d.fs, d.path)
 }
 
 // Holds reports whether the directory holds a crawl, or a part of one.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -19,8 +18,8 @@ import (
 // A reading is what could be read of a frontier: all of it through the engine, or what
 // its files hold one by one, gathered in an engine of its own.
 type reading struct {
-	store   *Store     // opened read-only, or nil
-	scratch *pebble.DB // see gather; nil with a store
+	store   *Store // opened read-only, or nil
+	scratch *Store // of a gatherer; nil with a store
 }
 
 // prefixes are the first bytes of all keys, in order.
@@ -41,17 +40,17 @@ func (d *Directory) readFrontier(ctx context.Context, tmp *Directory, s *Salvage
 		return nil, ctx.Err()
 	}
 	s.lose("the storage engine cannot read all of the frontier (%s): its files were read one by one", firstLine(err))
-	db, err := pebble.Open(tmp.file("scratch"), &pebble.Options{
-		FS: d.fs, DisableWAL: true, FormatMajorVersion: pebble.FormatNewest, Logger: engineLogger{slog.New(slog.DiscardHandler), func(error) {}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open scratch folder: %w", err)
+	scratch := newStore(d.fs, tmp.file("scratch"), true) // nothing of it is to be kept
+	o := scratch.options(Options{CacheBytes: 8 << 20, MemTableBytes: 8 << 20})
+	o.DisableWAL = true
+	if err := scratch.openEngine(tmp.file("scratch"), o); err != nil {
+		return nil, err
 	}
-	g := &gatherer{ctx: ctx, dir: d, db: db, batch: db.NewBatch(), lost: s}
+	g := &gatherer{ctx: ctx, dir: d, scratch: scratch, batch: scratch.db.NewBatch(), lost: s}
 	if err := g.all(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, scratch.Close())
 	}
-	return &reading{scratch: db}, nil
+	return &reading{scratch: scratch}, nil
 }
 
 // readable reads everything once.
@@ -77,25 +76,20 @@ func (r *reading) scan(ctx context.Context, prefix byte) iter.Seq2[[2][]byte, er
 		return r.store.scan(ctx, bounds([]byte{prefix}), "frontier")
 	}
 	return func(yield func([2][]byte, error) bool) {
-		it, err := r.scratch.NewIterWithContext(ctx, bounds([]byte{prefix}))
-		if err != nil {
-			yield([2][]byte{}, err)
-			return
-		}
 		var last []byte
-		more := true
-		for ok := it.First(); ok && more; ok = it.Next() {
-			named := it.Key()[:len(it.Key())-8]
+		for kv, err := range r.scratch.scan(ctx, bounds([]byte{prefix}), "scratch folder") {
+			if err != nil {
+				yield(kv, err)
+				return
+			}
+			named := kv[0][:len(kv[0])-8]
 			if bytes.Equal(named, last) {
 				continue // an older version
 			}
 			last = append(last[:0], named...)
-			if value := it.Value(); value[0] == 1 {
-				more = yield([2][]byte{last[5:], value[1:]}, nil)
+			if value := kv[1]; value[0] == 1 && !yield([2][]byte{last[5:], value[1:]}, nil) {
+				return
 			}
-		}
-		if err := errors.Join(it.Error(), it.Close()); err != nil && more {
-			yield([2][]byte{}, fmt.Errorf("read scratch folder: %w", err))
 		}
 	}
 }
@@ -103,12 +97,12 @@ func (r *reading) scan(ctx context.Context, prefix byte) iter.Seq2[[2][]byte, er
 // A gatherer puts every version of every key that it finds into an engine of its own,
 // the newest first: prefix, length of the key, key, inverted sequence number.
 type gatherer struct {
-	ctx   context.Context //nolint:containedctx // of one call
-	dir   *Directory
-	db    *pebble.DB
-	batch *pebble.Batch
-	lost  *Salvage
-	found int64
+	ctx     context.Context //nolint:containedctx // of one call
+	dir     *Directory
+	scratch *Store
+	batch   *pebble.Batch
+	lost    *Salvage
+	found   int64
 }
 
 func (g *gatherer) all() error {
@@ -163,9 +157,9 @@ func (g *gatherer) put(key []byte, seq uint64, set bool, value []byte) error {
 }
 
 func (g *gatherer) flush() error {
-	if err := g.batch.Commit(pebble.NoSync); err != nil {
+	if err := g.scratch.guard(func() error { return g.batch.Commit(pebble.NoSync) }); err != nil {
 		return fmt.Errorf("write scratch folder: %w", err)
 	}
-	g.batch = g.db.NewBatch()
+	g.batch = g.scratch.db.NewBatch()
 	return nil
 }

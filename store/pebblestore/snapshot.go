@@ -32,6 +32,9 @@ func (d *Directory) Snapshot(ctx context.Context, store *Store, dest string) (er
 			err = fmt.Errorf("snapshot of %s: %w", d.path, explain(d.fs, dest, err))
 		}
 	}()
+	if err := d.Held(); err != nil {
+		return err
+	}
 	id, found, err := d.Identity()
 	switch {
 	case err != nil:
@@ -48,7 +51,7 @@ func (d *Directory) Snapshot(ctx context.Context, store *Store, dest string) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := d.fill(ctx, p, store, id); err != nil {
+	if err := errors.Join(d.fill(ctx, p, store, id), d.Held()); err != nil {
 		return errors.Join(err, d.fs.RemoveAll(p.path))
 	}
 	// Only the folder of an empty dest is removed by this.

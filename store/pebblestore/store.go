@@ -102,21 +102,8 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 	if there, err := exists(fs, name); o.ReadOnly && (err != nil || !there) {
 		return nil, fmt.Errorf("open %s: %w", name, cmp.Or(err, os.ErrNotExist))
 	}
-	var returned atomic.Bool
-	err := s.guard(func() (err error) {
-		defer returned.Store(true)
-		s.db, err = pebble.Open(name, s.options(o))
-		s.opened.Store(true)
-		if err == nil && s.failed() != nil {
-			return s.db.Close() // it went well but for what poisoned the store
-		}
-		return incomplete(err)
-	})
-	if err != nil && !returned.Load() {
-		return nil, fmt.Errorf("open %s: %w: %w", name, ErrStillOpen, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, err)
+	if err := s.openEngine(name, s.options(o)); err != nil {
+		return nil, err
 	}
 	if err := s.recover(!s.view || o.checkLog); err != nil {
 		s.poison(err)
@@ -129,6 +116,27 @@ func open(fs vfs.FS, dir string, o Options) (*Store, error) {
 		s.beginAudit()
 	}
 	return s, nil
+}
+
+// openEngine opens Pebble in a folder.
+func (s *Store) openEngine(name string, o *pebble.Options) error {
+	var returned atomic.Bool
+	err := s.guard(func() (err error) {
+		defer returned.Store(true)
+		s.db, err = pebble.Open(name, o)
+		s.opened.Store(true)
+		if err == nil && s.failed() != nil {
+			return s.db.Close() // it went well but for what poisoned the store
+		}
+		return incomplete(err)
+	})
+	if err != nil && !returned.Load() {
+		return fmt.Errorf("open %s: %w: %w", name, ErrStillOpen, err)
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", name, err)
+	}
+	return nil
 }
 
 func (s *Store) options(o Options) *pebble.Options {
@@ -371,8 +379,8 @@ func (s *Store) abandon() bool {
 	return false
 }
 
-// Failed reports whether the store had to be given up. The directory's lock then
-// stays held until the process ends, since Pebble may still be at work.
+// Failed reports whether the store had to be given up. Unless it is also [Store.Gone],
+// the directory's lock stays held until the process ends.
 func (s *Store) Failed() bool { return s.failed() != nil }
 
 // Gone reports whether Close has closed everything, also of a store that had failed:
