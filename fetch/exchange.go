@@ -94,7 +94,7 @@ func (x *exchange) look() {
 }
 
 // await and arrived enclose a wait for bytes of the body.
-func (x *exchange) await() { x.quiet.Store(int64(time.Since(x.began)) + 1) }
+func (x *exchange) await()   { x.quiet.Store(int64(time.Since(x.began)) + 1) }
 func (x *exchange) arrived() { x.quiet.Store(0) }
 
 func (x *exchange) end() {

@@ -103,7 +103,8 @@ func parseDomain(entry string) (domain, error) {
 	if err != nil {
 		return domain{}, fmt.Errorf("parse domain %q: %w", entry, err)
 	}
-	if host = strings.TrimSuffix(split(s).host, "."); host == "" {
+	host = strings.TrimSuffix(split(s).host, ".")
+	if strings.Contains("."+host+".", "..") { // no name has an empty label
 		return domain{}, fmt.Errorf("parse domain %q: want a host name such as example.com", entry)
 	}
 	return domain{host, port}, nil

@@ -13,7 +13,7 @@ import (
 const (
 	clewRole  = "crawl" // the job of the reliability part: URL and folder
 	raceRole  = "race"  // the job of the speed part: URL, folder, "memory", "directory" or "limit", job
-	serveRole = "serve" // the site of the speed part: job and pages
+	serveRole = "serve" // the site of the speed part: job, pages and corpus
 )
 
 // played runs the role that the arguments name; false if they name none.
@@ -25,8 +25,8 @@ func played(args []string) (bool, error) {
 		return true, fetchAll(args[1], args[4])
 	case len(args) == 5 && args[0] == raceRole:
 		return true, crawlFast(args[1], args[2], args[3])
-	case len(args) == 3 && args[0] == serveRole:
-		return true, serveSpeed(args[1], args[2], os.Stdin, os.Stdout)
+	case len(args) == 4 && args[0] == serveRole:
+		return true, serveSpeed(args[1], args[2], args[3], os.Stdin, os.Stdout)
 	}
 	return false, nil
 }

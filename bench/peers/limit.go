@@ -71,7 +71,7 @@ func fetchOne(transport *http.Transport, url string, body *bytes.Buffer) (more b
 	}
 	page := selector.Parse(body.Bytes(), res.Header.Get("Content-Type"), url)
 	defer page.Close()
-	if page.CSS("title").Len() != 1 {
+	if page.CSS("title").Len() == 0 {
 		return false, fmt.Errorf("%s is no page", url)
 	}
 	return true, nil

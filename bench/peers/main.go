@@ -29,6 +29,7 @@ type config struct {
 	limit   time.Duration
 	json    string
 	docs    string
+	corpus  string
 }
 
 func main() {

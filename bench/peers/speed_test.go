@@ -38,7 +38,7 @@ func careless(lines int) racer {
 // TestSpeed runs every job on Clew alone, and on a peer that skips work.
 func TestSpeed(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // or every run of the crawler ends a second late
-	r := &race{cfg: &config{work: t.TempDir(), pages: 100, rounds: 1, limit: time.Minute}, host: thisHost()}
+	r := &race{cfg: &config{work: t.TempDir(), pages: 100, rounds: 1, limit: time.Minute, corpus: filepath.Join("testdata", "corpus")}, host: thisHost()}
 	for _, j := range jobs() {
 		r.jobs = append(r.jobs, &j)
 	}
@@ -141,7 +141,14 @@ func TestUnseen(t *testing.T) {
 // TestPages: every job's pages are as its title says, and all can be reached.
 func TestPages(t *testing.T) {
 	const pages = 300
+	real, err := readCorpus(filepath.Join("testdata", "corpus"))
+	if err != nil || len(real) != 2 {
+		t.Fatal(len(real), err)
+	}
 	for _, j := range jobs() {
+		if j.corpus {
+			j.real = real
+		}
 		known := map[string]bool{j.url(0, 80): true}
 		queue := []int{0}
 		for len(queue) > 0 {

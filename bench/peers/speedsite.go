@@ -34,6 +34,8 @@ type job struct {
 	chain       bool // each page leads to the next only
 	gzip        bool
 	latency     time.Duration
+	corpus      bool     // its pages are real ones, with those of the job put into them
+	real        []string // they
 }
 
 // jobs are all there are, in the order of the tables.
@@ -45,6 +47,7 @@ func jobs() []job {
 		{name: "hosts", title: "pages of 10 KB on 5,000 hosts", share: 1, hosts: 5000},
 		{name: "chain", title: "a chain of pages, each of which leads to the next", share: 10, chain: true, whole: true},
 		{name: "latency", title: "pages of 10 KB that take 20 ms", share: 1, latency: 20 * time.Millisecond},
+		{name: "docs", title: "real pages of documentation, with the common page put into each", share: 4, corpus: true},
 	}
 }
 
@@ -95,6 +98,9 @@ func (j *job) render(page, pages int, port int) []byte {
 	}
 	if j.hosts > 0 {
 		text = j.spread(text, port)
+	}
+	if len(j.real) > 0 {
+		text = inReal(j.real[page%len(j.real)], text)
 	}
 	return []byte(text)
 }
@@ -215,7 +221,7 @@ func (s *speedServer) tally() tally {
 
 // serveSpeed is the server's process: it prints its address, serves until its
 // input ends, and prints what it has seen.
-func serveSpeed(name, count string, in io.Reader, out io.Writer) error {
+func serveSpeed(name, count, corpus string, in io.Reader, out io.Writer) error {
 	j, err := jobNamed(name)
 	if err != nil {
 		return err
@@ -223,6 +229,11 @@ func serveSpeed(name, count string, in io.Reader, out io.Writer) error {
 	pages, err := strconv.Atoi(count)
 	if err != nil {
 		return fmt.Errorf("number of pages: %w", err)
+	}
+	if j.corpus {
+		if j.real, err = readCorpus(corpus); err != nil {
+			return err
+		}
 	}
 	address := "127.0.0.1:0"
 	if j.hosts > 0 {

@@ -49,7 +49,7 @@ func (r *race) run(ctx context.Context, p *entrant, j *job, pages int) (*figures
 		return nil, err
 	}
 	f := &figures{Pages: pages, Start: p.start}
-	server, err := r.host.startServer(ctx, j.name, f.Pages)
+	server, err := r.host.startServer(ctx, j.name, f.Pages, r.cfg.corpus)
 	if err != nil {
 		return nil, err
 	}
@@ -154,12 +154,12 @@ type siteProcess struct {
 }
 
 // startServer starts a server of a site that no peer has seen yet.
-func (h host) startServer(ctx context.Context, job string, pages int) (*siteProcess, error) {
+func (h host) startServer(ctx context.Context, job string, pages int, corpus string) (*siteProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &siteProcess{cmd: h.pinned(ctx, 0, self, serveRole, job, fmt.Sprint(pages))}
+	s := &siteProcess{cmd: h.pinned(ctx, 0, self, serveRole, job, fmt.Sprint(pages), corpus)}
 	s.cmd.Stderr = os.Stderr
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
