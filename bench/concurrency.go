@@ -26,24 +26,43 @@ func concurrency(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- |")
 	for _, slots := range []int{1, 16, 256, 2000} {
 		for _, processors := range []int{1, 2} {
-			var rate, processor, goroutines, peak []float64
-			for range cfg.rounds {
-				if err := os.RemoveAll(dir); err != nil { //nolint:gosec // likewise
-					return err
-				}
-				var r crawled
-				j := job{Dir: dir, Pages: cfg.pages, Workers: slots}
-				if err := ask(ctx, "slots", j, &r, "GOMAXPROCS="+strconv.Itoa(processors)); err != nil {
-					return err
-				}
-				rate, processor = append(rate, r.Rate), append(processor, r.Processor)
-				goroutines, peak = append(goroutines, float64(r.Goroutines)), append(peak, r.Peak)
+			row, err := slotsRow(ctx, cfg, dir, slots, "GOMAXPROCS="+strconv.Itoa(processors))
+			if err != nil {
+				return err
 			}
-			fmt.Fprintf(out, "| %d | %d | %s | %s | %s | %s |\n", slots, processors, spreadOf(rate).whole(),
-				spreadOf(processor).whole(), spreadOf(goroutines).whole(), spreadOf(peak).whole())
+			fmt.Fprintf(out, "| %d | %d | %s\n", slots, processors, row)
 		}
 	}
+	fmt.Fprintf(out, "\n## Garbage collection\n\nThe same with 64 slots, by how far the heap may grow beyond what lives in it.\n\n")
+	fmt.Fprintln(out, "| GOGC | pages/s | processor µs/page | goroutines at most | resident at most, MB |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- |")
+	for _, percent := range []int{50, 100, 200, 400, 800} {
+		row, err := slotsRow(ctx, cfg, dir, slots, "GOGC="+strconv.Itoa(percent))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "| %d | %s\n", percent, row)
+	}
 	return nil
+}
+
+// slotsRow crawls with so many slots and a variable of the environment.
+func slotsRow(ctx context.Context, cfg *config, dir string, slots int, env string) (string, error) {
+	var rate, processor, goroutines, peak []float64
+	for range cfg.rounds {
+		if err := os.RemoveAll(dir); err != nil { //nolint:gosec // below the folder that the user named
+			return "", err
+		}
+		var r crawled
+		j := job{Dir: dir, Pages: cfg.pages, Workers: slots}
+		if err := ask(ctx, "slots", j, &r, env); err != nil {
+			return "", err
+		}
+		rate, processor = append(rate, r.Rate), append(processor, r.Processor)
+		goroutines, peak = append(goroutines, float64(r.Goroutines)), append(peak, r.Peak)
+	}
+	return fmt.Sprintf("%s | %s | %s | %s |", spreadOf(rate).whole(), spreadOf(processor).whole(),
+		spreadOf(goroutines).whole(), spreadOf(peak).whole()), nil
 }
 
 // slotsRole crawls a site to its end with so many slots.

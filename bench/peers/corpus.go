@@ -19,11 +19,11 @@ const largestReal = 1 << 20
 // readCorpus reads the HTML pages below a folder, in the order of their names: those
 // that are in UTF-8, as the server says of all of them.
 func readCorpus(folder string) (pages []string, err error) {
-	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error { //nolint:gosec // the folder that the user named
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".html" {
 			return err
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // below the folder that the user named
+		text, err := os.ReadFile(path) //nolint:gosec // below it
 		if err != nil {
 			return err
 		}
