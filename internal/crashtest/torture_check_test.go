@@ -174,6 +174,9 @@ func (r *round) noteOver(snap *snapshot) {
 		}
 		run, known := r.over[fp]
 		switch over := snap.isOver(r.tb, fp); {
+		case over && !known && snap.finished:
+			// A report does not tell: it may have been sent in a run that was killed, and
+			// not be needed since, as the way to a login. A salvage goes back to the books.
 		case over && !known:
 			r.over[fp] = r.run
 		case known && !over:
