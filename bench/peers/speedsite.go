@@ -46,6 +46,7 @@ func jobs() []job {
 		{name: "gzip", title: "pages of 10 KB, compressed with gzip", share: 2, gzip: true},
 		{name: "hosts", title: "pages of 10 KB on 5,000 hosts", share: 1, hosts: 5000},
 		{name: "chain", title: "a chain of pages, each of which leads to the next", share: 10, chain: true, whole: true},
+		{name: "slow-chain", title: "such a chain, of pages that take 10 ms", share: 10, chain: true, whole: true, latency: 10 * time.Millisecond},
 		{name: "latency", title: "pages of 10 KB that take 20 ms", share: 1, latency: 20 * time.Millisecond},
 		{name: "docs", title: "real pages of documentation, with the common page put into each", share: 4, corpus: true},
 	}
