@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 // TestClew runs the protocol on Clew alone, with all that it promises.
 func TestClew(t *testing.T) {
 	t.Setenv("GORACE", "atexit_sleep_ms=0") // or every run of the crawler ends a second late
-	cfg := &config{work: t.TempDir(), pages: 150, seed: 1, rounds: 1, latency: 2 * time.Millisecond, limit: time.Minute}
+	// Slow enough for a disk to be filled before the crawl is at its end.
+	cfg := &config{work: t.TempDir(), pages: 150, seed: 1, rounds: 1, latency: 10 * time.Millisecond, limit: time.Minute}
 	w, err := serve(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
