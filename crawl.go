@@ -271,7 +271,8 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	}
 	e = &engine{
 		spider: c.spider, opts: c.opts, log: c.log, stopper: c.stopper,
-		slots: make(chan struct{}, c.spider.concurrency()), inFlight: map[*page]struct{}{},
+		slots: c.spider.concurrency(), inFlight: map[*page]struct{}{},
+		turn: make(chan struct{}, 1), timer: time.NewTimer(0), ended: make(chan struct{}),
 	}
 	if e.stats, err = newCounters(books.Note, c.logs); err != nil {
 		return nil, err

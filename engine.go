@@ -22,8 +22,8 @@ import (
 const abandonAfter = 500 * time.Millisecond
 
 // An engine runs a crawl once: it leases, fetches, handles, judges and admits.
-// One goroutine dispatches and starts one for each page; run waits for all of
-// them, but for handlers that do not return even when they are given up.
+// Its workers do so, a page at a time each; run waits for all of them, but for
+// handlers that do not return even when they are given up.
 type engine struct {
 	spider   *prepared
 	opts     *options
@@ -37,13 +37,19 @@ type engine struct {
 	stopper  *stopper
 
 	work  context.Context //nolint:containedctx // cancelled when what is in flight is given up
-	slots chan struct{}
+	slots int             // as many workers there may be
+
+	turn   chan struct{}   // full while a worker asks for a lease
+	timer  *time.Timer     // of that worker
+	seeded <-chan struct{} // closed when there are no more start requests
+	ended  chan struct{}   // closed when nothing more is leased
 
 	// admission is held from collecting what sessions changed until it is admitted,
 	// so that no page is committed before its own changes, nor an older one over a newer.
 	admission sync.Mutex
 
 	mu        sync.Mutex
+	workers   int
 	inFlight  map[*page]struct{}
 	abandoned []error
 	pages     int64            // whose outcome was admitted in this run
@@ -58,105 +64,11 @@ func (e *engine) run(ctx context.Context) error {
 	case <-seeds.first:
 	case <-e.stopper.soft:
 	}
-	e.dispatch(seeds.done)
+	e.seeded = seeds.done
+	e.hire()
+	<-e.ended
 	e.drain()
 	return errors.Join(append(e.abandoned, seeds.wait(e.stopper.hard))...)
-}
-
-// dispatch starts pages as long as there are any.
-func (e *engine) dispatch(seeding <-chan struct{}) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case e.slots <- struct{}{}:
-		case <-e.stopper.soft:
-			return
-		}
-		if !e.dispatchOne(timer, seeding) {
-			return
-		}
-	}
-}
-
-// dispatchOne uses one slot, or waits until there may be use for it. It reports
-// false when the crawl is at its end.
-func (e *engine) dispatchOne(timer *time.Timer, seeding <-chan struct{}) bool {
-	for {
-		if e.stopper.stopped() || e.frontier.Err() != nil {
-			return false
-		}
-		var due <-chan time.Time
-		if !e.limited() {
-			lease, wait, ok := e.frontier.Next(e.work)
-			if ok {
-				e.start(lease)
-				return true
-			}
-			if isClosed(seeding) && e.frontier.Idle() {
-				return false
-			}
-			if wait > 0 {
-				timer.Reset(wait)
-				due = timer.C
-			}
-		}
-		select {
-		case <-e.frontier.Changed():
-		case <-e.stopper.nudged:
-		case <-due:
-		case <-e.stopper.soft:
-			return false
-		}
-	}
-}
-
-// limited reports whether the pages in flight may reach the limit of pages.
-func (e *engine) limited() bool {
-	if e.opts.maxPages == 0 {
-		return false
-	}
-	e.mu.Lock()
-	pages, inFlight := e.pages, int64(len(e.inFlight))
-	e.mu.Unlock()
-	if pages >= e.opts.maxPages {
-		e.stopper.stop(fmt.Sprintf("limit of %d pages reached", e.opts.maxPages))
-	}
-	return pages+inFlight >= e.opts.maxPages
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// start works on a lease in a goroutine of its own.
-func (e *engine) start(lease *frontier.Lease) {
-	p := &page{engine: e, lease: lease, clear: func() {}}
-	e.mu.Lock()
-	e.inFlight[p] = struct{}{}
-	e.mu.Unlock()
-	e.wait.Go(func() {
-		defer e.leave(p)
-		p.process(e.work)
-	})
-}
-
-// leave ends the work on a page. A handler that ended its goroutine has not given
-// its page an outcome; it fails.
-func (e *engine) leave(p *page) {
-	if !p.ended {
-		p.giveBack()
-	}
-	e.mu.Lock()
-	delete(e.inFlight, p)
-	e.mu.Unlock()
-	<-e.slots
-	e.stopper.nudge() // the limit of pages counts what is in flight
 }
 
 // giveBack ends a page whose goroutine was ended by code of the user's, with

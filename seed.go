@@ -36,7 +36,7 @@ func (e *engine) beginSeeding(ctx context.Context) *seeding {
 	s := &seeding{engine: e, first: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		defer e.stopper.nudge() // last: it makes the dispatcher look at done
+		defer e.stopper.nudge() // last: it makes a waiting worker look at done
 		defer close(s.done)
 		defer s.begin()
 		defer cancel()
