@@ -26,9 +26,9 @@ func BenchmarkFollow(b *testing.B) {
 		for _, href := range hrefs {
 			out.Follow(href)
 		}
-		if out.err != nil || len(out.links.tasks) != len(hrefs) {
-			b.Fatal(out.err, len(out.links.tasks))
+		if out.err != nil || len(out.harvest.links.tasks) != len(hrefs) {
+			b.Fatal(out.err, len(out.harvest.links.tasks))
 		}
-		s.reuse(out.links) // as a crawl does
+		s.reuse(out.harvest) // as a crawl does
 	}
 }

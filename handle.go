@@ -132,10 +132,11 @@ func (o *Output) Contents() (*Contents, error) {
 	c := &Contents{
 		Counts: maps.Clone(o.custom), Dropped: o.found.dropped, Offsite: o.found.offsite, Bad: o.found.bad,
 	}
-	for _, it := range o.items {
+	h := o.gather()
+	for _, it := range h.items.items {
 		c.Items = append(c.Items, append(json.RawMessage(nil), it.Line...))
 	}
-	for _, t := range o.links.packed() {
+	for _, t := range h.links.packed() {
 		r, _, err := decode(&t)
 		if err != nil {
 			return nil, err

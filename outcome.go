@@ -26,7 +26,7 @@ type verdict struct {
 
 	found      found
 	custom     map[string]int64
-	list       *linkList // of the handler
+	harvest    *harvest // of the handler; what links and items hold
 	links      []frontier.Task
 	duplicates int64 // links that are not among them, since they are known
 	items      []frontier.Item
@@ -80,8 +80,8 @@ func (p *page) admit(ctx context.Context, v *verdict) error {
 	if err := e.admit(ctx, o); err != nil {
 		return err
 	}
-	e.spider.reuse(v.list)
-	v.list, v.links = nil, nil
+	e.spider.reuse(v.harvest)
+	v.harvest, v.links, v.items = nil, nil, nil
 	return nil
 }
 

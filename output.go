@@ -1,7 +1,6 @@
 package clew
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,9 +35,7 @@ type Output struct {
 	base    *links.Base
 	err     error
 	size    int
-	links   *linkList
-	items   []frontier.Item
-	encoder itemEncoder
+	harvest *harvest
 	updates []frontier.Update
 	found   found
 	custom  map[string]int64
@@ -74,19 +71,29 @@ func (o *Output) item(kind, once string, v any) {
 		o.found.dropped++
 		return
 	}
-	line, err := o.encoder.encode(kind, v)
-	if err != nil {
-		o.err = fmt.Errorf("item %T: %w", v, err)
-		return
-	}
-	it := frontier.Item{Line: line}
+	var key *frontier.Fingerprint
 	if once != "" {
 		fp := frontier.Fingerprint(xxh3.HashString128("item\x00" + once).Bytes())
-		it.Once = &fp
+		key = &fp
 	}
-	o.items = append(o.items, it)
-	o.grow(len(line))
+	size, err := o.gather().items.add(kind, key, v)
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.grow(size)
 }
+
+// gather returns what takes what is put out.
+func (o *Output) gather() *harvest {
+	if o.harvest == nil {
+		o.harvest = o.spider.harvest(o.origin())
+	}
+	return o.harvest
+}
+
+// origin is where the page's requests come from.
+func (o *Output) origin() origin { return origin{depth: o.page.Depth + 1, referer: o.page.URL} }
 
 // filter passes an item through the spider's hook.
 func (o *Output) filter(v any) (kept any, err error) {
@@ -99,47 +106,6 @@ func (o *Output) filter(v any) (kept any, err error) {
 		return nil, fmt.Errorf("OnItem: %w", err)
 	}
 	return kept, nil
-}
-
-// An itemEncoder writes items as lines of JSON into memory that they share.
-type itemEncoder struct {
-	buf  bytes.Buffer
-	json *json.Encoder
-}
-
-// encode writes an item as one line, which stays as it is.
-func (e *itemEncoder) encode(kind string, v any) ([]byte, error) {
-	if e.json == nil {
-		e.json = json.NewEncoder(&e.buf)
-		e.json.SetEscapeHTML(false)
-	}
-	begin := e.buf.Len()
-	if err := e.json.Encode(v); err != nil {
-		return nil, err
-	}
-	line := e.buf.Bytes()[begin : e.buf.Len()-1 : e.buf.Len()-1]
-	if _, raw := v.(json.RawMessage); raw || bytes.IndexByte(line, '\n') >= 0 {
-		buf := new(bytes.Buffer)
-		if err := json.Compact(buf, line); err != nil {
-			return nil, err
-		}
-		line = buf.Bytes()
-	}
-	if kind == "" {
-		return line, nil
-	}
-	if line[0] != '{' {
-		return nil, fmt.Errorf("an item of kind %q must be an object", kind)
-	}
-	name, err := json.Marshal(kind)
-	if err != nil {
-		return nil, err
-	}
-	head := append([]byte(`{"_kind":`), name...)
-	if len(line) > 2 {
-		head = append(head, ',')
-	}
-	return append(head, line[1:]...), nil
 }
 
 // Follow fetches a link of the page. href may be relative; "" is nothing. A link
@@ -197,24 +163,14 @@ func (o *Output) Request(r *Request) {
 }
 
 func (o *Output) request(r *Request) {
-	from := origin{depth: o.page.Depth + 1, referer: o.page.URL}
-	t, st, err := o.spider.task(r, from)
-	switch {
+	switch size, err := o.gather().links.add(o.spider, r); {
 	case isBadURL(err):
 		o.found.bad++
 	case err != nil:
 		o.err = err
-	case !o.spider.allows(t.Host):
+	case size == 0:
 		o.found.offsite++
 	default:
-		if o.links == nil {
-			o.links = o.spider.linkList(from)
-		}
-		size, err := o.links.add(t, &st)
-		if err != nil {
-			o.err = err
-			return
-		}
 		o.grow(size)
 	}
 }
@@ -294,14 +250,14 @@ func (o *Output) grow(n int) {
 	}
 }
 
-// takeLinks ends an output whose handler has returned, and takes the links out of it.
-func (o *Output) takeLinks() *linkList {
+// take ends an output whose handler has returned, and takes out what was put out.
+func (o *Output) take() *harvest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sealed = true
-	l := o.links
-	o.links = nil
-	return l
+	h := o.gather()
+	o.harvest = nil
+	return h
 }
 
 // seal ends an output whose handler was given up: what it still says is ignored.

@@ -387,9 +387,10 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 	}
 	v := verdict{
 		state: frontier.Done, status: r.Status, page: true, found: out.found, custom: out.custom,
-		list: out.takeLinks(), items: out.items, updates: out.updates,
+		harvest: out.take(), updates: out.updates,
 	}
-	v.links, v.duplicates = v.list.unknown(ctx, e.frontier)
+	v.links, v.duplicates = v.harvest.links.unknown(ctx, e.frontier)
+	v.items = v.harvest.items.items
 	return v
 }
 

@@ -102,10 +102,13 @@ func (st *stored) payload() ([]byte, error) {
 
 // isPlain reports a request of nothing but URL, depth and referer, in characters that
 // JSON leaves as they are. Most are.
-func (st *stored) isPlain() bool {
+func (st *stored) isPlain() bool { return st.isLink() && isLiteral(st.Referer) }
+
+// isLink is isPlain whatever the referer.
+func (st *stored) isLink() bool {
 	return st.Method == "" && st.Proxy == "" && st.Timeout == 0 && !st.Plain &&
 		st.Header == nil && st.Body == nil && st.Cookies == nil && st.Meta == nil && st.Chain == nil &&
-		isLiteral(st.URL) && isLiteral(st.Referer)
+		isLiteral(st.URL)
 }
 
 // plain is payload for a plain request: a page has dozens of them, and reflection is slow.
@@ -153,32 +156,33 @@ type origin struct {
 }
 
 // encode turns a request into a task.
-func (s *Spider) encode(r *Request, from origin) (frontier.Task, error) {
-	t, st, err := s.task(r, from)
-	if err == nil {
-		err = st.pack(&t)
+func (s *Spider) encode(r *Request, from origin) (t frontier.Task, err error) {
+	var st stored
+	if err := s.task(r, &from, &t, &st); err != nil {
+		return t, err
 	}
-	return t, err
+	return t, st.pack(&t)
 }
 
-// task is encode without the payload. It is where a request's faults show.
-func (s *Spider) task(r *Request, from origin) (t frontier.Task, st stored, err error) {
-	if st, err = r.store(); err != nil {
-		return t, st, err
+// task is encode without the payload. It is where a request's faults show. It fills in
+// t and st, which are zero.
+func (s *Spider) task(r *Request, from *origin, t *frontier.Task, st *stored) error {
+	if err := r.store(st); err != nil {
+		return err
 	}
 	st.Depth, st.Referer, st.Chain, st.Plain = from.depth, from.referer, from.chain, from.plain
 	if _, ok := s.handler(r.Handler); !ok {
-		return t, st, fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
+		return fmt.Errorf("request %s: handler %q is not registered (there are %q)", r.URL, r.Handler, s.handlerNames())
 	}
 	if _, ok := s.Sessions[r.Session]; !ok && r.Session != "" {
-		return t, st, fmt.Errorf("request %s: session %q is not registered", r.URL, r.Session)
+		return fmt.Errorf("request %s: session %q is not registered", r.URL, r.Session)
 	}
 	if r.Priority > frontier.MaxPriority || r.Priority < -frontier.MaxPriority {
-		return t, st, fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
+		return fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
 	}
 	t.Handler, t.Session = r.Handler, r.Session
 	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
-	return t, st, s.identify(&t, &st)
+	return s.identify(t, st)
 }
 
 // identify fills in the host and the identity of a stored request.
@@ -219,29 +223,29 @@ func handlerMark(fp frontier.Fingerprint, handler string) frontier.Fingerprint {
 }
 
 // store brings a request into its stored form.
-func (r *Request) store() (st stored, err error) {
+func (r *Request) store(st *stored) (err error) {
 	u := r.URL
 	if len(r.Params) > 0 {
 		u = addParams(u, r.Params)
 	}
 	if !r.resolved || len(r.Params) > 0 {
 		if u, err = links.Resolve(u, u); err != nil {
-			return st, fmt.Errorf("request: %w", err)
+			return fmt.Errorf("request: %w", err)
 		}
 		u = strings.Clone(u) // it may be a part of a page, whose memory is used again
 	}
-	st = stored{URL: u, Proxy: r.Proxy, Timeout: r.Timeout, Body: r.Body, Header: r.Header}
+	st.URL, st.Proxy, st.Timeout, st.Body, st.Header = u, r.Proxy, r.Timeout, r.Body, r.Header
 	if r.isBare() {
-		return st, nil
+		return nil
 	}
 	if m := strings.ToUpper(r.Method); m != http.MethodGet {
 		st.Method = m // GET is what no method means
 	}
 	if r.Timeout < 0 {
-		return st, fmt.Errorf("request %s: Timeout %v is negative", u, r.Timeout)
+		return fmt.Errorf("request %s: Timeout %v is negative", u, r.Timeout)
 	}
-	if err := r.encodeBody(&st); err != nil {
-		return st, err
+	if err := r.encodeBody(st); err != nil {
+		return err
 	}
 	for _, c := range r.Cookies {
 		if st.Cookies == nil {
@@ -250,19 +254,19 @@ func (r *Request) store() (st stored, err error) {
 		st.Cookies[c.Name] = c.Value
 	}
 	if err := st.storable(r.Method); err != nil {
-		return st, err
+		return err
 	}
 	for k, v := range r.Meta {
 		data, err := json.Marshal(v)
 		if err != nil {
-			return st, fmt.Errorf("request %s: Meta[%q]: %w", u, k, err)
+			return fmt.Errorf("request %s: Meta[%q]: %w", u, k, err)
 		}
 		if st.Meta == nil {
 			st.Meta = map[string]json.RawMessage{}
 		}
 		st.Meta[k] = data
 	}
-	return st, nil
+	return nil
 }
 
 // isBare reports a request that says no more about the fetch than what to get, as most do.

@@ -261,7 +261,7 @@ type prepared struct {
 	*Spider
 	domains  links.Domains
 	compiler *selector.Compiler
-	lists    sync.Pool // of *linkList
+	harvests sync.Pool // of *harvest
 }
 
 func (s *Spider) prepare() (*prepared, error) {

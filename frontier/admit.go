@@ -195,7 +195,7 @@ func (f *Frontier) enqueue(t *Task, now time.Time) {
 	f.books.Pending++
 	f.count(t, 1)
 	h := f.host(t.Host)
-	h.level(t.Rank).push(*t, &f.windows)
+	h.level(t.Rank).push(*t, &f.memory)
 	f.open.put(*t)
 	f.open.touch(h)
 	if h.place == nowhere || h.place == ready && t.Rank < h.rank {
@@ -218,7 +218,7 @@ func (f *Frontier) finish(o *Outcome, now time.Time) {
 		h.nextAt = later(h.nextAt, now.Add(o.HostWait))
 	}
 	if o.State == Pending {
-		lease.level.putBack(lease.Task, &f.windows)
+		lease.level.putBack(lease.Task, &f.memory)
 	} else {
 		f.books.Pending--
 		f.count(&lease.Task, -1)

@@ -239,7 +239,7 @@ func (f *Frontier) commit(ctx context.Context, g *group) error {
 	last := g.batch.Books.NextSeq - 1
 	for _, h := range g.hosts {
 		for _, l := range h.levels {
-			l.settle(last, &f.windows)
+			l.settle(last, &f.memory)
 		}
 	}
 	if g.bytes <= 2*f.opts.GroupBytes { // one with more would hold its memory for ever

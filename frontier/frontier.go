@@ -64,7 +64,7 @@ type Frontier struct {
 	ready   hostHeap // hosts that could be served, by their first task
 	leases  int
 	solo    bool // the one lease out runs alone
-	windows int  // tasks in windows, over all queues
+	memory  taskMemory
 
 	nextDue  time.Time // no delayed task is due earlier; zero: none is known
 	promoted Key       // the last delayed task that came back

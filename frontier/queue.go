@@ -13,6 +13,31 @@ const windowSize = 64
 // windowBudget bounds the tasks read ahead or kept over all queues.
 const windowBudget = 1 << 16
 
+// A taskMemory is what all queues share.
+type taskMemory struct {
+	windowed int      // tasks in windows
+	spare    [][]Task // empty, for the next tasks that are fresh
+	room     int      // of the spare ones, in tasks
+}
+
+// spareRoom bounds the memory that is kept for fresh tasks, and leastSpare what is worth it.
+const spareRoom, leastSpare = 1 << 14, 16
+
+func (m *taskMemory) take() (tasks []Task) {
+	if last := len(m.spare) - 1; last >= 0 {
+		tasks, m.spare = m.spare[last], m.spare[:last]
+		m.room -= cap(tasks)
+	}
+	return tasks
+}
+
+func (m *taskMemory) giveBack(empty []Task) {
+	if n := cap(empty); n >= leastSpare && m.room+n <= spareRoom {
+		m.spare = append(m.spare, empty)
+		m.room += n
+	}
+}
+
 // A level is the queue of one (host, rank). Its tasks stand in the order of Seq
 // in three parts: window (in memory), stored (in the store only), fresh (admitted
 // and not yet committed, so in memory anyway).
@@ -55,23 +80,26 @@ func (l *level) head() uint64 {
 }
 
 // push appends a task that was just admitted.
-func (l *level) push(t Task, windowed *int) {
-	if l.stored == 0 && len(l.fresh) == 0 && len(l.window) < windowSize && *windowed < windowBudget {
+func (l *level) push(t Task, m *taskMemory) {
+	if l.stored == 0 && len(l.fresh) == 0 && len(l.window) < windowSize && m.windowed < windowBudget {
 		l.window = append(l.window, t)
-		*windowed++
+		m.windowed++
 		return
+	}
+	if l.fresh == nil {
+		l.fresh = m.take()
 	}
 	l.fresh = append(l.fresh, t)
 }
 
 // settle takes note that everything up to Seq last is committed, so that what is
 // beyond the window need not stay in memory.
-func (l *level) settle(last uint64, windowed *int) {
+func (l *level) settle(last uint64, m *taskMemory) {
 	n := 0
 	for ; n < len(l.fresh) && l.fresh[n].Seq <= last; n++ {
-		if l.stored == 0 && len(l.window) < windowSize && *windowed < windowBudget {
+		if l.stored == 0 && len(l.window) < windowSize && m.windowed < windowBudget {
 			l.window = append(l.window, l.fresh[n])
-			*windowed++
+			m.windowed++
 			continue
 		}
 		if l.stored == 0 {
@@ -81,12 +109,13 @@ func (l *level) settle(last uint64, windowed *int) {
 	}
 	l.fresh = slices.Delete(l.fresh, 0, n)
 	if len(l.fresh) == 0 {
+		m.giveBack(l.fresh)
 		l.fresh = nil
 	}
 }
 
 // fill makes sure that the window holds the first task that could be leased.
-func (l *level) fill(ctx context.Context, store Store, host string, windowed *int) error {
+func (l *level) fill(ctx context.Context, store Store, host string, m *taskMemory) error {
 	if len(l.window) > 0 || l.ready() == 0 {
 		return nil
 	}
@@ -94,11 +123,11 @@ func (l *level) fill(ctx context.Context, store Store, host string, windowed *in
 		n := min(windowSize, len(l.fresh))
 		l.window = append(l.window, l.fresh[:n]...)
 		l.fresh = slices.Delete(l.fresh, 0, n)
-		*windowed += n
+		m.windowed += n
 		return nil
 	}
 	limit := min(int64(windowSize), l.stored)
-	if *windowed >= windowBudget {
+	if m.windowed >= windowBudget {
 		limit = 1
 	}
 	for t, err := range store.Tasks(ctx, Range{State: Pending, Host: host, Rank: l.rank, From: l.next}) {
@@ -115,16 +144,16 @@ func (l *level) fill(ctx context.Context, store Store, host string, windowed *in
 	}
 	l.stored -= limit
 	l.next = l.window[limit-1].Seq + 1
-	*windowed += int(limit)
+	m.windowed += int(limit)
 	return nil
 }
 
 // pop leases the first task of the window.
-func (l *level) pop(windowed *int) Task {
+func (l *level) pop(m *taskMemory) Task {
 	t := l.window[0]
 	l.window[0] = Task{} // its payload goes with the lease
 	l.window = l.window[1:]
-	*windowed--
+	m.windowed--
 	l.leased = append(l.leased, t.Seq)
 	return t
 }
@@ -138,7 +167,7 @@ func (l *level) release(seq uint64) {
 }
 
 // putBack returns an interrupted task to its place.
-func (l *level) putBack(t Task, windowed *int) {
+func (l *level) putBack(t Task, m *taskMemory) {
 	i, _ := slices.BinarySearchFunc(l.window, t.Seq, func(w Task, seq uint64) int {
 		if w.Seq < seq {
 			return -1
@@ -146,7 +175,7 @@ func (l *level) putBack(t Task, windowed *int) {
 		return 1
 	})
 	l.window = slices.Insert(l.window, i, t)
-	*windowed++
+	m.windowed++
 }
 
 // A host is a unit of politeness in play.

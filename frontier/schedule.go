@@ -130,7 +130,7 @@ func (f *Frontier) choose(ctx context.Context) (*host, error) {
 	for f.ready.Len() > 0 {
 		h := f.ready.hosts[0]
 		l := h.first()
-		if err := l.fill(ctx, f.store, h.name, &f.windows); err != nil {
+		if err := l.fill(ctx, f.store, h.name, &f.memory); err != nil {
 			return nil, fmt.Errorf("read the queue of %s: %w", h.name, err)
 		}
 		if h.seq == l.window[0].Seq {
@@ -179,7 +179,7 @@ func (f *Frontier) lease(h *host, now time.Time) *Lease {
 		}
 		f.solo = true
 	}
-	lease := &Lease{Task: l.pop(&f.windows), Deaths: deaths, host: h, level: l, before: h.nextAt}
+	lease := &Lease{Task: l.pop(&f.memory), Deaths: deaths, host: h, level: l, before: h.nextAt}
 	h.slots++
 	f.leases++
 	if d := f.opts.Delay(h.robotsDelay); d > 0 {

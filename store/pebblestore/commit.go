@@ -35,30 +35,27 @@ func (s *Store) Commit(ctx context.Context, b *frontier.Batch) error {
 			return err
 		}
 	}
-	batch, err := s.encode(b, m)
-	if err != nil {
+	if err := s.encode(b, m); err != nil {
 		s.poison(err)
 		return err
 	}
-	if err := s.guard(func() error { return batch.Commit(pebble.Sync) }); err != nil {
-		return err // the batch is not closed: Pebble may still be reading it
+	if err := s.guard(func() error { return s.writer.batch.Commit(pebble.Sync) }); err != nil {
+		return err // nothing is written any more: Pebble may still be reading the batch
 	}
 	s.follow(s.log.length, b.Lines)
 	s.log.length += m.length
 	s.books, s.fresh = b.Books, false
 	s.commits++
-	if err := s.guard(func() error { return s.tide.write(s.commits) }); err != nil {
-		return err
-	}
-	return batch.Close()
+	return s.guard(func() error { return s.tide.write(s.commits) })
 }
 
 // encode turns a batch into one write.
-func (s *Store) encode(b *frontier.Batch, m mark) (*pebble.Batch, error) {
-	w := writer{batch: s.db.NewBatch()}
+func (s *Store) encode(b *frontier.Batch, m mark) error {
+	w := &s.writer
+	w.begin(s.db)
 	for i := range b.Put {
 		if strings.IndexByte(b.Put[i].Host, 0) >= 0 {
-			return nil, fmt.Errorf("host %q holds a zero byte", b.Put[i].Host)
+			return fmt.Errorf("host %q holds a zero byte", b.Put[i].Host)
 		}
 		w.key = appendKey(w.key[:0], &b.Put[i].Key)
 		w.value = appendTask(w.value[:0], &b.Put[i])
@@ -102,21 +99,33 @@ func (s *Store) encode(b *frontier.Batch, m mark) (*pebble.Batch, error) {
 	}
 	books, err := json.Marshal(b.Books)
 	if err != nil {
-		return nil, fmt.Errorf("encode books: %w", err)
+		return fmt.Errorf("encode books: %w", err)
 	}
 	w.key, w.value = append(w.key[:0], prefixBooks), books
 	w.set()
 	if w.err != nil {
-		return nil, fmt.Errorf("fill batch: %w", w.err)
+		return fmt.Errorf("fill batch: %w", w.err)
 	}
-	return w.batch, nil
+	return nil
 }
 
-// writer fills a batch from buffers that it uses again.
+// batchKept is the size up to which a batch's memory is used for the next one.
+const batchKept = 8 << 20
+
+// writer fills a batch. It uses its memory again.
 type writer struct {
 	batch      *pebble.Batch
 	key, value []byte
 	err        error
+}
+
+// begin empties the batch.
+func (w *writer) begin(db *pebble.DB) {
+	if w.batch == nil {
+		w.batch = db.NewBatch(pebble.WithMaxRetainedSizeBytes(batchKept))
+		return
+	}
+	w.batch.Reset()
 }
 
 func (w *writer) set() {

@@ -54,6 +54,7 @@ type Store struct {
 	fresh   bool   // nothing was ever committed
 	view    bool   // opened read-only
 	commits uint64 // so far, in all runs
+	writer  writer // of commits
 
 	once     sync.Once
 	poisoned chan struct{} // closed by the first failure
