@@ -26,43 +26,70 @@ func concurrency(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- |")
 	for _, slots := range []int{1, 16, 256, 2000} {
 		for _, processors := range []int{1, 2} {
-			row, err := slotsRow(ctx, cfg, dir, slots, "GOMAXPROCS="+strconv.Itoa(processors))
+			rows, err := slotsOf(ctx, cfg, job{Dir: dir, Pages: cfg.pages, Workers: slots}, "GOMAXPROCS="+strconv.Itoa(processors))
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "| %d | %d | %s\n", slots, processors, row)
+			fmt.Fprintf(out, "| %d | %d | %s\n", slots, processors, rows)
 		}
 	}
 	fmt.Fprintf(out, "\n## Garbage collection\n\nThe same with 64 slots, by how far the heap may grow beyond what lives in it.\n\n")
 	fmt.Fprintln(out, "| GOGC | pages/s | processor µs/page | goroutines at most | resident at most, MB |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- |")
 	for _, percent := range []int{50, 100, 200, 400, 800} {
-		row, err := slotsRow(ctx, cfg, dir, slots, "GOGC="+strconv.Itoa(percent))
+		rows, err := slotsOf(ctx, cfg, job{Dir: dir, Pages: cfg.pages, Workers: slots}, "GOGC="+strconv.Itoa(percent))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "| %d | %s\n", percent, row)
+		fmt.Fprintf(out, "| %d | %s\n", percent, rows)
+	}
+	return waiting(ctx, cfg, dir, out)
+}
+
+// waiting measures whether network and processors are kept busy together.
+func waiting(ctx context.Context, cfg *config, dir string, out io.Writer) error {
+	const pages, work = 4000, time.Millisecond
+	fmt.Fprintf(out, "\n## Work and waiting\n\nCrawls of %d pages with %d slots whose handlers take %v of their processor, by how long an answer takes. "+
+		"What is possible is bounded by the slots and by the processors.\n\n", pages, slots, work)
+	fmt.Fprintln(out, "| an answer takes | processors | pages/s | of what is possible |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- |")
+	for _, latency := range []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond} {
+		for _, processors := range []int{1, 2} {
+			j := job{Dir: dir, Pages: pages, Workers: slots, Latency: latency, Work: work}
+			rows, err := slotsOf(ctx, cfg, j, "GOMAXPROCS="+strconv.Itoa(processors))
+			if err != nil {
+				return err
+			}
+			took := rows.processor.median / 1e6
+			possible := min(slots/(latency.Seconds()+took), float64(processors)/took)
+			fmt.Fprintf(out, "| %v | %d | %s | %.2f |\n", latency, processors, rows.rate.whole(), rows.rate.median/possible)
+		}
 	}
 	return nil
 }
 
-// slotsRow crawls with so many slots and a variable of the environment.
-func slotsRow(ctx context.Context, cfg *config, dir string, slots int, env string) (string, error) {
+// slotsResult is what crawls took in some rounds.
+type slotsResult struct{ rate, processor, goroutines, peak spread }
+
+func (r slotsResult) String() string {
+	return fmt.Sprintf("%s | %s | %s | %s |", r.rate.whole(), r.processor.whole(), r.goroutines.whole(), r.peak.whole())
+}
+
+// slotsOf crawls with a variable of the environment.
+func slotsOf(ctx context.Context, cfg *config, j job, env string) (r slotsResult, err error) {
 	var rate, processor, goroutines, peak []float64
 	for range cfg.rounds {
-		if err := os.RemoveAll(dir); err != nil { //nolint:gosec // below the folder that the user named
-			return "", err
+		if err := os.RemoveAll(j.Dir); err != nil {
+			return r, err
 		}
-		var r crawled
-		j := job{Dir: dir, Pages: cfg.pages, Workers: slots}
-		if err := ask(ctx, "slots", j, &r, env); err != nil {
-			return "", err
+		var c crawled
+		if err := ask(ctx, "slots", j, &c, env); err != nil {
+			return r, err
 		}
-		rate, processor = append(rate, r.Rate), append(processor, r.Processor)
-		goroutines, peak = append(goroutines, float64(r.Goroutines)), append(peak, r.Peak)
+		rate, processor = append(rate, c.Rate), append(processor, c.Processor)
+		goroutines, peak = append(goroutines, float64(c.Goroutines)), append(peak, c.Peak)
 	}
-	return fmt.Sprintf("%s | %s | %s | %s |", spreadOf(rate).whole(), spreadOf(processor).whole(),
-		spreadOf(goroutines).whole(), spreadOf(peak).whole()), nil
+	return slotsResult{spreadOf(rate), spreadOf(processor), spreadOf(goroutines), spreadOf(peak)}, nil
 }
 
 // slotsRole crawls a site to its end with so many slots.
@@ -70,7 +97,13 @@ func slotsRole(ctx context.Context, j *job, answer func(any) error) error {
 	s := spider("http://host0.example/catalogue/page/0.html", 0)
 	s.Concurrency = j.Workers
 	s.Sessions = map[string]fetch.Session{
-		"": &site.Session{Site: site.Site{Hosts: hosts, Pages: uint64(j.Pages)}},
+		"": &site.Session{Site: site.Site{Hosts: hosts, Pages: uint64(j.Pages)}, Latency: j.Latency},
+	}
+	read := s.Parse
+	s.Parse = func(ctx context.Context, page *clew.Response, out *clew.Output) error {
+		for begin := time.Now(); time.Since(begin) < j.Work; {
+		}
+		return read(ctx, page, out)
 	}
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan crawled, 1)

@@ -146,7 +146,8 @@ type job struct {
 	Hosts    int64
 	Workers  int
 	Latency  time.Duration
-	Rate     int64 // pages/s
+	Work     time.Duration // what a handler takes of its processor beside reading the page
+	Rate     int64         // pages/s
 	Interval time.Duration
 	Profile  string
 	Limit    string // the control group that the process joins
