@@ -1,6 +1,7 @@
 package clew
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,8 @@ type Contents struct {
 // The page needs a URL; its Request names the handler and holds the Meta, none is
 // a plain one. A status of 0 is 200. state is the crawl's state as the handler
 // finds it, nil for none; it is not changed. What is judged before a handler is
-// called (redirects, blocks, retries) is not looked at.
+// called (redirects, blocks, retries) is not looked at. The Body that the handler
+// gets does not stay, as in a crawl.
 func (s *Spider) Handle(ctx context.Context, page *Response, state map[string]json.RawMessage) (*Contents, error) {
 	p, err := s.prepare()
 	if err != nil {
@@ -50,6 +52,7 @@ func (s *Spider) Handle(ctx context.Context, page *Response, state map[string]js
 	if err != nil {
 		return nil, err
 	}
+	defer clear(r.Body) // as a crawl does, so that a test shows who keeps it
 	h, ok := p.handler(r.Request.Handler)
 	if !ok {
 		return nil, fmt.Errorf("handler %q is not registered", r.Request.Handler)
@@ -97,6 +100,7 @@ func (p *prepared) received(page *Response) (*Response, error) {
 	if r.Status == 0 {
 		r.Status = http.StatusOK
 	}
+	r.Body = bytes.Clone(r.Body)
 	r.doc = p.compiler.Parse(r.Body, r.Header.Get("Content-Type"), r.URL)
 	return &r, nil
 }

@@ -24,6 +24,7 @@ type page struct {
 	first  bool                   // that the host answered is news
 	ended  bool                   // an outcome was admitted, or could not be
 	clear  func()                 // takes back the note that the user's code may be at work on it
+	resp   *fetch.Response        // whose memory is given back at the end; nil if it may be held elsewhere
 }
 
 // maxDeaths is how often a page may take the process with it.
@@ -51,6 +52,9 @@ func (p *page) process(ctx context.Context) {
 	p.tell(ctx, &v)
 	p.conclude(ctx, &v)
 	p.ended = true
+	if p.resp != nil {
+		p.resp.Release()
+	}
 }
 
 // conclude admits a verdict. If it cannot be admitted the crawl is ending, and the
@@ -123,6 +127,9 @@ func (p *page) fetch(ctx context.Context) (*fetch.Response, error) {
 	})
 	if err == nil || ctx.Err() == nil {
 		p.engine.stats.fetched(&p.lease.Task, resp)
+	}
+	if _, ours := session.(*fetch.HTTP); ours && err == nil {
+		p.resp = resp
 	}
 	return resp, err
 }

@@ -11,9 +11,10 @@ import (
 )
 
 // A Response is a page, as its handler sees it. It is valid until the handler
-// returns, since the memory of its tree is used again for other pages: selections are
-// empty from then on, strings that they gave stay. It is for one goroutine at a time;
-// goroutines that read it must end before the handler does.
+// returns, since the memory of its tree and of its Body is used again for other pages:
+// selections are empty from then on, strings that they gave stay, and of Body what is to
+// be kept is copied; items and requests are, when they are put out. It is for one
+// goroutine at a time; goroutines that read it must end before the handler does.
 type Response struct {
 	// URL is where the page finally was, after redirects.
 	URL string
@@ -23,6 +24,7 @@ type Response struct {
 	// Header is the response's header.
 	Header http.Header
 	// Body is the body, decompressed. Its text is in the charset that the page says.
+	// It becomes another page's when the handler has returned and its page is admitted.
 	Body []byte
 	// Request is what was fetched, as it was stored.
 	Request *Request

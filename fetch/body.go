@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,37 +23,35 @@ type bodyLimit struct {
 	truncate bool // keep its beginning
 }
 
-// readBody reads and decompresses the body of in, and counts its bytes on the
-// wire.
-func (s *HTTP) readBody(call *exchange, in *http.Response, method string, limit bodyLimit) (body []byte, wire int64, err error) {
-	call.inBody = true
+// readBody reads and decompresses the body of in into res.
+func (s *HTTP) readBody(call *exchange, in *http.Response, res *Response, method string, limit bodyLimit) error {
 	if method == http.MethodHead || in.StatusCode == http.StatusNoContent || in.StatusCode == http.StatusNotModified {
-		return nil, 0, nil
+		return nil
 	}
 	codings, err := parseCodings(in.Header["Content-Encoding"])
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	source := &wireReader{src: in.Body, limit: limit.bytes + wireSlack, call: call}
+	call.body = wireReader{src: in.Body, limit: limit.bytes + wireSlack, call: call}
+	source := &call.body
 	if len(codings) == 0 {
 		if in.ContentLength > limit.bytes && !limit.truncate {
-			return nil, 0, tooLarge(limit.bytes)
+			return tooLarge(limit.bytes)
 		}
-		body, err = s.codecs.readAll(source, in.ContentLength, limit.bytes)
-		body, err = limit.judge(body, err)
-		return body, source.count, err
+		err := s.codecs.readAll(res, source, in.ContentLength, limit)
+		res.WireBytes = source.count
+		return err
 	}
 	decoded, release, err := s.codecs.open(source, codings, source.limit)
 	if err == nil {
-		body, err = s.codecs.readAll(decoded, -1, limit.bytes)
-		body, err = limit.judge(body, err)
+		err = s.codecs.readAll(res, decoded, -1, limit)
 	}
 	release()
-	if err != nil {
-		return nil, source.count, err
+	if err == nil {
+		source.finish()
 	}
-	source.finish()
-	return body, source.count, nil
+	res.WireBytes = source.count
+	return err
 }
 
 // judge decides what becomes of a body that was read up to its limit.
@@ -117,28 +114,36 @@ func (w *wireReader) finish() {
 	_, _ = io.CopyN(io.Discard, w, wireSlack)
 }
 
-// readAll reads r to its end, at most limit bytes of it. length is what r is
-// said to hold, or less than 1 if nothing is. The result is the caller's.
-func (c *codecs) readAll(r io.Reader, length, limit int64) ([]byte, error) {
+// readAll reads r to its end into res. length is what r is said to hold, or less
+// than 1 if nothing is.
+func (c *codecs) readAll(res *Response, r io.Reader, length int64, limit bodyLimit) (err error) {
 	if length > 0 {
 		// One byte more, so that the end is seen without growing.
-		return appendAll(make([]byte, 0, min(length, trustedLength)+1), r, limit)
+		res.lend(&c.bodies, min(length, trustedLength)+1)
+		res.Body, err = appendAll(res.Body, r, limit.bytes)
+		res.Body, err = limit.judge(res.Body, err)
+		return err
 	}
 	scratch, ok := c.scratch.Get().(*[]byte)
 	if !ok {
 		scratch = new([]byte)
 		*scratch = make([]byte, 0, 64<<10)
 	}
-	buf, err := appendAll((*scratch)[:0], r, limit)
+	buf, err := appendAll((*scratch)[:0], r, limit.bytes)
+	if cap(buf) <= maxPooled {
+		*scratch = buf
+		defer c.scratch.Put(scratch)
+	}
+	if buf, err = limit.judge(buf, err); err != nil || len(buf) == 0 {
+		return err
+	}
 	if cap(buf) > maxPooled {
-		return buf, err // too large to keep: given away instead of copied
+		res.Body = buf // too large to keep: given away instead of copied
+		return nil
 	}
-	*scratch = buf
-	defer c.scratch.Put(scratch)
-	if len(buf) == 0 {
-		return nil, err
-	}
-	return bytes.Clone(buf), err
+	res.lend(&c.bodies, int64(len(buf)))
+	res.Body = append(res.Body, buf...)
+	return nil
 }
 
 func appendAll(buf []byte, r io.Reader, limit int64) ([]byte, error) {

@@ -74,6 +74,7 @@ type codecs struct {
 	decoders [codingCount]sync.Pool // of decoder
 	inputs   sync.Pool              // of *bufio.Reader
 	scratch  sync.Pool              // of *[]byte
+	bodies   bodyMemory
 }
 
 // open returns src decompressed; no decompressor yields more than most bytes to

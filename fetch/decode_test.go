@@ -268,8 +268,10 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if out, err := shared.readAll(r, -1, limit); err == nil && len(out) > limit {
-			t.Fatalf("%d bytes", len(out))
+		var res Response
+		if err := shared.readAll(&res, r, -1, bodyLimit{bytes: limit}); err == nil && len(res.Body) > limit {
+			t.Fatalf("%d bytes", len(res.Body))
 		}
+		res.Release()
 	})
 }

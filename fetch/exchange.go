@@ -18,29 +18,58 @@ import (
 
 // exchange is what is known of one fetch while it runs: how it may end, and how
 // far it came, which is what tells a host that is down from a page that is slow.
+// It is the context of its request as well: there the functions of the transport
+// find it, and it is over when the exchange is.
 type exchange struct {
+	context.Context
+
 	proxy  *url.URL
 	cancel context.CancelCauseFunc
 	trace  httptrace.ClientTrace
 	began  time.Time
 	limits limits
+	body   wireReader
 
 	mu    sync.Mutex
 	clock *time.Timer // looks at the limits; most exchanges are over before it does
 	over  bool
-	quiet atomic.Int64 // 1 more than how long after began a wait for bytes of the body began; 0: none
 
 	connected       atomic.Bool // a connection is in hand
 	handshakeFailed atomic.Bool // TLS was refused
-	inBody          bool
+	asked           instant     // the request is written
+	answered        atomic.Bool // the response header is here
+	quiet           instant     // bytes of the body are waited for
 }
 
-// limits are how long an exchange may take, and a body be silent.
-type limits struct{ total, idle time.Duration }
+// limits are how long an exchange may take, its response header be awaited, and
+// its body be silent.
+type limits struct{ total, header, idle time.Duration }
+
+// instant is when a wait began, 0 if there is none: 1 more than the time since
+// the exchange began.
+type instant struct{ atomic.Int64 }
+
+func (i *instant) set(now time.Duration) { i.Store(int64(now) + 1) }
+
+// ago is for how long there has been a wait.
+func (i *instant) ago(now time.Duration) time.Duration {
+	if since := i.Load(); since > 0 {
+		return now - time.Duration(since-1)
+	}
+	return 0
+}
 
 // exchangeKey finds the exchange in the context, where the transport's proxy
 // and dial functions look for it.
 type exchangeKey struct{}
+
+// Value finds the exchange itself, and all that its context has.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
 
 func exchangeFrom(ctx context.Context) *exchange {
 	call, _ := ctx.Value(exchangeKey{}).(*exchange)
@@ -49,29 +78,33 @@ func exchangeFrom(ctx context.Context) *exchange {
 
 // beginExchange starts the clock. A foreign transport need not report its
 // connections, so one is taken for granted until it does.
-func beginExchange(ctx context.Context, limits limits, proxy *url.URL, foreign bool) (*exchange, context.Context) {
-	call := &exchange{proxy: proxy, began: time.Now(), limits: limits}
+func beginExchange(ctx context.Context, began time.Time, limits limits, proxy *url.URL, foreign bool) *exchange {
+	call := &exchange{proxy: proxy, began: began, limits: limits}
 	call.connected.Store(foreign)
 	call.trace = httptrace.ClientTrace{
 		// A broken idle connection makes net/http look for another.
-		GetConn: func(string) { call.connected.Store(false) },
+		GetConn: func(string) {
+			call.connected.Store(false)
+			call.asked.Store(0)
+		},
 		GotConn: func(httptrace.GotConnInfo) { call.connected.Store(true) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
 				call.handshakeFailed.Store(true)
 			}
 		},
+		WroteRequest: func(httptrace.WroteRequestInfo) { call.asked.set(time.Since(call.began)) },
 	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
+	call.Context = httptrace.WithClientTrace(ctx, &call.trace)
 	call.mu.Lock()
-	call.clock = time.AfterFunc(min(limits.total, limits.idle), call.look)
+	call.clock = time.AfterFunc(min(limits.total, limits.header, limits.idle), call.look)
 	call.mu.Unlock()
-	ctx = context.WithValue(ctx, exchangeKey{}, call)
-	return call, httptrace.WithClientTrace(ctx, &call.trace)
+	return call
 }
 
 // look ends an exchange that has reached a limit, or looks again when it may have.
-// One clock for both: setting one at each read would cost more than the read.
+// One clock for all: setting one for each wait would cost more than the wait.
 func (x *exchange) look() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -79,22 +112,25 @@ func (x *exchange) look() {
 		return
 	}
 	now := time.Since(x.began)
-	silent := time.Duration(0)
-	if since := x.quiet.Load(); since > 0 {
-		silent = now - time.Duration(since-1)
+	silent := x.quiet.ago(now)
+	var unanswered time.Duration
+	if !x.answered.Load() {
+		unanswered = x.asked.ago(now)
 	}
 	switch {
 	case now >= x.limits.total:
 		x.cancel(timeoutError(fmt.Sprintf("not done within %v", x.limits.total)))
+	case unanswered >= x.limits.header:
+		x.cancel(timeoutError(fmt.Sprintf("still awaiting response headers after %v", x.limits.header)))
 	case silent >= x.limits.idle:
 		x.cancel(timeoutError(fmt.Sprintf("no bytes of the body for %v", x.limits.idle)))
 	default:
-		x.clock.Reset(min(x.limits.total-now, x.limits.idle-silent))
+		x.clock.Reset(min(x.limits.total-now, x.limits.header-unanswered, x.limits.idle-silent))
 	}
 }
 
 // await and arrived enclose a wait for bytes of the body.
-func (x *exchange) await()   { x.quiet.Store(int64(time.Since(x.began)) + 1) }
+func (x *exchange) await()   { x.quiet.set(time.Since(x.began)) }
 func (x *exchange) arrived() { x.quiet.Store(0) }
 
 func (x *exchange) end() {
@@ -122,8 +158,8 @@ func kindOf(err error, other Kind) Kind {
 }
 
 // diagnose finds the kind of failure and the cause to show. caller is the
-// context of the one who fetches, own the one that our clocks end.
-func (x *exchange) diagnose(caller, own context.Context, err error) (Kind, error) {
+// context of the one who fetches; the exchange's own is the one that its clock ends.
+func (x *exchange) diagnose(caller context.Context, err error) (Kind, error) {
 	if ended := caller.Err(); ended != nil {
 		if cause := context.Cause(caller); !errors.Is(cause, ended) {
 			return KindCanceled, fmt.Errorf("%w: %w", ended, cause)
@@ -133,12 +169,12 @@ func (x *exchange) diagnose(caller, own context.Context, err error) (Kind, error
 	if k := kindOf(err, 0); k != 0 {
 		return k, err
 	}
-	cause, late := errors.AsType[timeoutError](context.Cause(own))
+	cause, late := errors.AsType[timeoutError](context.Cause(x))
 	if late {
 		err = cause
 	}
 	switch {
-	case x.inBody:
+	case x.answered.Load():
 		return bodyKind(err, late), err
 	case x.connected.Load():
 		return responseKind(err, late), err

@@ -3,6 +3,7 @@ package fetch
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,7 +40,7 @@ func sessionFields(userAgent string, header http.Header) []field {
 }
 
 // header merges the session's fields, the request's, and the cookies.
-func (s *HTTP) header(req *Request, target *url.URL) (http.Header, error) {
+func (s *HTTP) header(req *Request, target *url.URL, now time.Time) (http.Header, error) {
 	if err := validHeader(req.Header); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -48,59 +49,68 @@ func (s *HTTP) header(req *Request, target *url.URL) (http.Header, error) {
 			return nil, fmt.Errorf("cookie: %q is not a name", c.Name)
 		}
 	}
-	h := make(http.Header, len(s.fields)+len(req.Header)+1)
-	for _, f := range s.fields {
-		h[f.name] = f.values
+	h := maps.Clone(s.plain)
+	s.override(h, req.Header)
+	if h.Get("Range") != "" && req.Header.Get("Accept-Encoding") == "" {
+		// A part of a compressed body cannot be decompressed.
+		h["Accept-Encoding"] = []string{"identity"}
 	}
-	for name, values := range req.Header {
+	if user := target.User; user != nil && h.Get("Authorization") == "" {
+		password, _ := user.Password()
+		credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+		h["Authorization"] = []string{"Basic " + credentials}
+	}
+	s.addCookies(h, req, target, now)
+	return h, nil
+}
+
+// plainHeader is what is sent of a session's fields when a request has none of its own.
+func plainHeader(fields []field) http.Header {
+	h := make(http.Header, len(fields)+1)
+	for _, f := range fields {
+		put(h, f.name, f.canonical, f.values)
+	}
+	return h
+}
+
+// override puts a request's own fields over the session's.
+func (s *HTTP) override(h, own http.Header) {
+	for name := range own {
 		canonical := http.CanonicalHeaderKey(name)
 		for _, f := range s.fields {
 			if f.canonical == canonical && f.name != name {
 				delete(h, f.name)
 			}
 		}
-		h[name] = values
 	}
-	if h.Get("Range") != "" && req.Header.Get("Accept-Encoding") == "" {
-		// A part of a compressed body cannot be decompressed.
-		h["Accept-Encoding"] = []string{"identity"}
+	for name, values := range own {
+		put(h, name, http.CanonicalHeaderKey(name), values)
 	}
-	tameSpecialFields(h)
-	if user := target.User; user != nil && h.Get("Authorization") == "" {
-		password, _ := user.Password()
-		credentials := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
-		h["Authorization"] = []string{"Basic " + credentials}
-	}
-	s.addCookies(h, req, target)
-	return h, nil
 }
 
-// tameSpecialFields puts fields that net/http looks up by their canonical name
-// under that name, so that one written otherwise is not sent twice.
-func tameSpecialFields(h http.Header) {
-	for name, values := range h {
-		switch canonical := http.CanonicalHeaderKey(name); canonical {
-		case "Content-Length", "Transfer-Encoding", "Trailer":
-			delete(h, name)
-		case "Host", "Cookie", "Authorization":
-			if name != canonical {
-				delete(h, name)
-				h[canonical] = values
-			}
-		case "User-Agent":
-			if name != canonical {
-				h[canonical] = nil // keeps net/http from adding its own
-			}
+// put gives a field to a header under its name. Fields that net/http looks up by their
+// canonical name go under that one, so that one written otherwise is not sent twice, and
+// those that frame the message nowhere.
+func put(h http.Header, name, canonical string, values []string) {
+	switch canonical {
+	case "Content-Length", "Transfer-Encoding", "Trailer":
+		return
+	case "Host", "Cookie", "Authorization":
+		name = canonical
+	case "User-Agent":
+		if name != canonical {
+			h[canonical] = nil // keeps net/http from adding its own
 		}
 	}
+	h[name] = values
 }
 
 // addCookies joins the cookies of a Cookie field, of the request, and of the
 // jar; where names meet, the first of them wins.
-func (s *HTTP) addCookies(h http.Header, req *Request, target *url.URL) {
+func (s *HTTP) addCookies(h http.Header, req *Request, target *url.URL, now time.Time) {
 	var stored []*http.Cookie
 	if s.jar != nil {
-		stored = s.jar.match(target, time.Now())
+		stored = s.jar.match(target, now)
 	}
 	if len(stored) == 0 && len(req.Cookies) == 0 {
 		return

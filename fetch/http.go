@@ -25,6 +25,7 @@ type HTTP struct {
 	proxies   []*url.URL
 	turn      atomic.Uint64 // of the proxies
 	fields    []field       // sent with every request
+	plain     http.Header   // what becomes of them when a request adds none
 	jar       *jar          // nil when cookies are off
 	codecs    codecs
 }
@@ -52,6 +53,7 @@ func NewHTTP(options HTTPOptions) (*HTTP, error) {
 		proxies:   proxies,
 		fields:    sessionFields(options.UserAgent, options.Header),
 	}
+	session.plain = plainHeader(session.fields)
 	if session.transport == nil {
 		session.transport = newTransport(&options)
 	}
@@ -66,14 +68,14 @@ func NewHTTP(options HTTPOptions) (*HTTP, error) {
 // Errors are an [*Error].
 func (s *HTTP) Fetch(ctx context.Context, req *Request) (*Response, error) {
 	started := time.Now()
-	call, out, err := s.prepare(ctx, req)
+	call, out, err := s.prepare(ctx, req, started)
 	if err != nil {
 		return nil, &Error{Kind: kindOf(err, KindInvalid), URL: redactURL(req.URL), Err: err}
 	}
 	defer call.end()
 	res, err := s.roundTrip(call, out, bodyLimit{s.options.bodyLimit(req), req.Truncate})
 	if err != nil {
-		kind, cause := call.diagnose(ctx, out.Context(), err)
+		kind, cause := call.diagnose(ctx, err)
 		return nil, &Error{Kind: kind, URL: redactURL(req.URL), Err: cause}
 	}
 	res.URL = req.URL
@@ -109,7 +111,7 @@ func (s *HTTP) Restore(records iter.Seq2[Record, error]) error {
 
 // prepare turns a Request into what net/http sends. On success the caller ends
 // the exchange.
-func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Request, error) {
+func (s *HTTP) prepare(ctx context.Context, req *Request, now time.Time) (*exchange, *http.Request, error) {
 	target, err := parseURL(req.URL)
 	if err != nil {
 		return nil, nil, err
@@ -124,7 +126,7 @@ func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Requ
 	if req.Timeout < 0 || req.MaxBody < 0 {
 		return nil, nil, errors.New("timeout or body limit is negative")
 	}
-	header, err := s.header(req, target)
+	header, err := s.header(req, target, now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +138,12 @@ func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Requ
 		return nil, nil, kindErrorf(KindDenied, "%s is not a public address", target.Hostname())
 	}
 
-	call, ctx := beginExchange(ctx, limits{cmp.Or(req.Timeout, s.options.Timeout), s.options.IdleTimeout}, proxy, s.options.Transport != nil)
+	limits := limits{total: cmp.Or(req.Timeout, s.options.Timeout), header: s.options.HeaderTimeout, idle: s.options.IdleTimeout}
+	foreign := s.options.Transport != nil
+	if foreign {
+		limits.header = limits.total // the header is the transport's own business
+	}
+	call := beginExchange(ctx, now, limits, proxy, foreign)
 	out := &http.Request{
 		Method: method, URL: target, Header: header, Host: target.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -149,7 +156,7 @@ func (s *HTTP) prepare(ctx context.Context, req *Request) (*exchange, *http.Requ
 		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(req.Body)), nil }
 		out.Body = io.NopCloser(bytes.NewReader(req.Body))
 	}
-	return call, out.WithContext(ctx), nil
+	return call, out.WithContext(call), nil
 }
 
 func (s *HTTP) proxyFor(req *Request) (*url.URL, error) {
@@ -175,6 +182,7 @@ func (s *HTTP) roundTrip(call *exchange, out *http.Request, limit bodyLimit) (*R
 	if err != nil {
 		return nil, err
 	}
+	call.answered.Store(true)
 	// A body read to its end has nothing more to say; one that was given up has
 	// its error already.
 	defer func() { _ = in.Body.Close() }()
@@ -188,17 +196,15 @@ func (s *HTTP) roundTrip(call *exchange, out *http.Request, limit bodyLimit) (*R
 	if s.jar != nil && len(in.Header["Set-Cookie"]) > 0 {
 		s.jar.store(out.URL, in.Cookies(), time.Now())
 	}
-	body, wire, err := s.readBody(call, in, out.Method, limit)
-	if err != nil {
-		return nil, err
-	}
 	res := &Response{
 		Status:        in.StatusCode,
 		Proto:         in.Proto,
 		Header:        in.Header,
 		RequestHeader: withoutProxyCredentials(out.Header),
-		Body:          body,
-		WireBytes:     wire,
+	}
+	if err := s.readBody(call, in, res, out.Method, limit); err != nil {
+		res.Release()
+		return nil, err
 	}
 	if call.proxy != nil {
 		res.Proxy = call.proxy.Redacted()

@@ -152,6 +152,30 @@ func TestHeaderNamesAreKept(t *testing.T) {
 	}
 }
 
+// What one request adds, and what is done with a response, is not in the next.
+func TestHeaderIsEachRequestsOwn(t *testing.T) {
+	session := newSession(t, HTTPOptions{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		r.Header["X-Transport"] = []string{"1"}
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	})})
+	want := session.plain.Clone()
+	for _, req := range []*Request{
+		{URL: "http://a.example/"},
+		{URL: "http://ann:s3cret@a.example/"},
+		{URL: "http://a.example/", Cookies: []*http.Cookie{{Name: "a", Value: "1"}}},
+		{URL: "http://a.example/", Header: http.Header{"Accept": {"*/*"}, "X-Own": {"1"}}},
+	} {
+		res, err := session.Fetch(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(res.RequestHeader, "User-Agent")
+		if fmt.Sprint(session.plain) != fmt.Sprint(want) {
+			t.Fatalf("after %+v the session sends %v, before %v", req, session.plain, want)
+		}
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -57,7 +57,7 @@ type Response struct {
 	// a proxy. It may share its values with the Request and the session: read
 	// it only.
 	RequestHeader http.Header
-	// Body is decompressed and belongs to the caller.
+	// Body is decompressed and belongs to the caller, until it calls Release.
 	Body []byte
 	// WireBytes counts the bytes of the body as received, before decompression.
 	WireBytes int64
@@ -65,6 +65,9 @@ type Response struct {
 	Elapsed time.Duration
 	// Proxy is the proxy used, its password replaced by xxxxx; "" is none.
 	Proxy string
+
+	memory *[]byte     // of Body, if it is lent
+	lender *bodyMemory // by whom
 }
 
 // Session fetches. Implementations are safe for concurrent use.

@@ -31,7 +31,6 @@ func newTransport(options *HTTPOptions) *http.Transport {
 		DialContext:            dialFunc(dialer, options.DenyPrivateNetworks),
 		TLSClientConfig:        &tls.Config{InsecureSkipVerify: options.InsecureTLS}, //nolint:gosec // the user's choice, off by default
 		TLSHandshakeTimeout:    options.TLSTimeout,
-		ResponseHeaderTimeout:  options.HeaderTimeout,
 		DisableCompression:     true, // the body is decoded here, behind a limit
 		MaxConnsPerHost:        options.MaxConnsPerHost,
 		MaxIdleConns:           options.MaxIdleConns,

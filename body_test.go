@@ -1,0 +1,127 @@
+package clew
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/clew-crawler/clew/fetch"
+)
+
+// numbered serves pages that hold nothing but their number, many times.
+func numbered(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write(numberedBody(r.URL.Path))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func numberedBody(path string) []byte {
+	return bytes.Repeat([]byte(path[strings.LastIndexByte(path, '/')+1:]+"."), 1000)
+}
+
+// A page's body is its own until the page is admitted, changes of state included.
+func TestBodyUntilAdmission(t *testing.T) {
+	base := numbered(t)
+	var urls []string
+	for i := range 300 {
+		urls = append(urls, fmt.Sprintf("%s/%d", base, i))
+	}
+	bad := 0
+	s := &Spider{
+		Name: "body", StartURLs: urls, Concurrency: 8, IgnoreRobots: true, Logger: slog.New(slog.DiscardHandler),
+		Parse: func(_ context.Context, page *Response, out *Output) error {
+			Update(out, "pages", func(old int) int {
+				if !bytes.Equal(page.Body, numberedBody(page.URL)) {
+					bad++
+				}
+				return old + 1
+			})
+			return nil
+		},
+	}
+	if result, err := Run(t.Context(), s); err != nil || result.Stats.Pages != 300 || bad > 0 {
+		t.Errorf("%d of the pages hold what is not theirs, %+v, %v", bad, result, err)
+	}
+}
+
+// A session that hands a response out twice is left its memory.
+func TestBodyOfOthers(t *testing.T) {
+	base := numbered(t)
+	inner, err := fetch.NewHTTP(fetch.HTTPOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inner.Close() })
+	s := &remembering{Session: inner, kept: map[string]*fetch.Response{}}
+	var mu sync.Mutex
+	bad := 0
+	spider := &Spider{
+		Name: "body", IgnoreRobots: true, Concurrency: 8, Logger: slog.New(slog.DiscardHandler),
+		Sessions: map[string]fetch.Session{"": s},
+		Parse: func(_ context.Context, page *Response, _ *Output) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if !bytes.Equal(page.Body, numberedBody(strings.SplitN(page.URL, "?", 2)[0])) {
+				bad++
+			}
+			return nil
+		},
+	}
+	for i := range 400 {
+		spider.StartURLs = append(spider.StartURLs, fmt.Sprintf("%s/%d?%d", base, i%100, i/100))
+	}
+	if _, err := Run(t.Context(), spider); err != nil || bad > 0 {
+		t.Errorf("%d pages hold what is not theirs, %v", bad, err)
+	}
+}
+
+// remembering fetches each page once, whatever its query.
+type remembering struct {
+	fetch.Session
+	mu   sync.Mutex
+	kept map[string]*fetch.Response
+}
+
+func (s *remembering) Fetch(ctx context.Context, req *fetch.Request) (*fetch.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	page, _, _ := strings.Cut(req.URL, "?")
+	if s.kept[page] == nil {
+		resp, err := s.Session.Fetch(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		s.kept[page] = resp
+	}
+	return s.kept[page], nil
+}
+
+// A handler that keeps a body is found by its test.
+func TestBodyIsNotKept(t *testing.T) {
+	var kept []byte
+	s := &Spider{
+		Name: "body", StartURLs: []string{conHost}, Logger: slog.New(slog.DiscardHandler),
+		Parse: func(_ context.Context, page *Response, out *Output) error {
+			kept = page.Body
+			out.Item(page.Text())
+			return nil
+		},
+	}
+	page := &Response{URL: conHost, Body: []byte("thread")}
+	c, err := s.Handle(t.Context(), page, nil)
+	if err != nil || len(c.Items) != 1 || string(c.Items[0]) != `"thread"` {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if bytes.Contains(kept, []byte("thread")) || string(page.Body) != "thread" {
+		t.Errorf("kept %q, given %q", kept, page.Body)
+	}
+}
