@@ -136,9 +136,6 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		o.found.bad++
 		return
 	}
-	if len(u) <= len(href) {
-		u = strings.Clone(u) // it may be a part of href, and that of the page, whose memory is used again
-	}
 	if len(opts) == 0 {
 		o.request(&Request{URL: u, Session: o.page.Request.Session, resolved: true}) // never leaves the stack
 		return

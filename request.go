@@ -232,7 +232,6 @@ func (r *Request) store(st *stored) (err error) {
 		if u, err = links.Resolve(u, u); err != nil {
 			return fmt.Errorf("request: %w", err)
 		}
-		u = strings.Clone(u) // it may be a part of a page, whose memory is used again
 	}
 	st.URL, st.Proxy, st.Timeout, st.Body, st.Header = u, r.Proxy, r.Timeout, r.Body, r.Header
 	if r.isBare() {

@@ -195,6 +195,7 @@ func (f *Frontier) enqueue(t *Task, now time.Time) {
 	f.books.Pending++
 	f.count(t, 1)
 	h := f.host(t.Host)
+	t.Host = h.name // its own may be a part of something larger
 	h.level(t.Rank).push(*t, &f.memory)
 	f.open.put(*t)
 	f.open.touch(h)

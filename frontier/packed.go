@@ -32,6 +32,7 @@ const (
 	wordBits    = 48
 	wordBytes   = wordBits / 8
 	looseWords  = 128
+	looseSlots  = 2 * looseWords
 )
 
 // newPacked returns a set that takes at most so many bytes.
@@ -42,7 +43,7 @@ func newPacked(bytes int64) *packed {
 	}
 	return &packed{
 		shards: make([]packedShard, n),
-		limit:  int(min(bytes/n-2*(buckets+1)-8*looseWords, 2*packedBytes) / wordBytes),
+		limit:  int(min(bytes/n-2*(buckets+1)-8*looseSlots, 2*packedBytes) / wordBytes),
 	}
 }
 
@@ -65,21 +66,19 @@ func (p *packed) find(fp Fingerprint) (s *packedShard, place uint64) {
 
 func (p *packed) contains(fp Fingerprint) bool {
 	s, place := p.find(fp)
-	_, loose := slices.BinarySearch(s.loose, place)
-	return loose || s.contains(place)
+	return s.loose.contains(place) || s.contains(place)
 }
 
 // insert adds fp, and reports whether there was room for it.
 func (p *packed) insert(fp Fingerprint) bool {
 	s, place := p.find(fp)
-	i, known := slices.BinarySearch(s.loose, place)
-	if known || s.contains(place) {
+	if s.loose.contains(place) || s.contains(place) {
 		return true
 	}
-	if s.count+len(s.loose) >= p.limit {
+	if s.count+s.loose.count >= p.limit {
 		return false
 	}
-	if s.loose = slices.Insert(s.loose, i, place); len(s.loose) == looseWords {
+	if s.loose.insert(place); s.loose.count == looseWords {
 		s.pack(p.limit)
 	}
 	return true
@@ -93,10 +92,54 @@ func (p *packed) free() {
 	p.shards = nil
 }
 
+// A looseSet is an open-addressing set of a few places.
+type looseSet struct {
+	slots *[looseSlots]uint64 // places and 1, so that 0 is a free one; nil while there are none
+	count int
+}
+
+func (l *looseSet) contains(place uint64) bool {
+	if l.count == 0 {
+		return false
+	}
+	for i := place % looseSlots; l.slots[i] != 0; i = (i + 1) % looseSlots {
+		if l.slots[i] == place+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// insert adds a place that is not there, for which there is room.
+func (l *looseSet) insert(place uint64) {
+	if l.slots == nil {
+		l.slots = new([looseSlots]uint64)
+	}
+	i := place % looseSlots
+	for l.slots[i] != 0 {
+		i = (i + 1) % looseSlots
+	}
+	l.slots[i] = place + 1
+	l.count++
+}
+
+// take empties the set and appends what it held to places, in order.
+func (l *looseSet) take(places []uint64) []uint64 {
+	for i, slot := range l.slots {
+		if slot != 0 {
+			places = append(places, slot-1)
+			l.slots[i] = 0
+		}
+	}
+	l.count = 0
+	slices.Sort(places)
+	return places
+}
+
 // A packedShard holds its places in order. New ones are loose until there are some to be
 // packed together.
 type packedShard struct {
-	loose  []uint64 // sorted
+	loose  looseSet
 	words  []byte   // hashes of the packed ones by their places, and room behind them
 	count  int      // of the packed ones
 	starts []uint16 // of the buckets, and the end of the last one; counted in words
@@ -139,9 +182,11 @@ func (s *packedShard) set(i int, word uint64) {
 // pack puts the loose ones among the others, the last one first, so that each packed one
 // moves once.
 func (s *packedShard) pack(limit int) {
-	s.reserve(s.count+len(s.loose), limit)
+	var room [looseWords]uint64
+	loose := s.loose.take(room[:0])
+	s.reserve(s.count+len(loose), limit)
 	end := s.count
-	for i, place := range slices.Backward(s.loose) {
+	for i, place := range slices.Backward(loose) {
 		at, _ := s.search(place) // what stands behind end by now is no smaller than before
 		copy(s.words[(at+i+1)*wordBytes:], s.words[at*wordBytes:end*wordBytes])
 		s.set(at+i, place&(1<<wordBits-1))
@@ -149,13 +194,12 @@ func (s *packedShard) pack(limit int) {
 	}
 	below := 0
 	for bucket := range s.starts {
-		for below < len(s.loose) && int(s.loose[below]>>wordBits) < bucket {
+		for below < len(loose) && int(loose[below]>>wordBits) < bucket {
 			below++
 		}
 		s.starts[bucket] += uint16(below)
 	}
-	s.count += len(s.loose)
-	s.loose = s.loose[:0]
+	s.count += len(loose)
 }
 
 // reserve makes room for so many words.

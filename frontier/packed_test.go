@@ -2,6 +2,7 @@ package frontier
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -57,7 +58,7 @@ func TestPacked(t *testing.T) {
 			}
 			count := 0
 			for i := range p.shards {
-				count += p.shards[i].count + len(p.shards[i].loose)
+				count += p.shards[i].count + p.shards[i].loose.count
 			}
 			if count != len(known) {
 				t.Errorf("%d are in the set, want %d", count, len(known))
@@ -96,7 +97,7 @@ func TestPackedSize(t *testing.T) {
 	size, empty := 0, 0
 	for i := range p.shards {
 		s := &p.shards[i]
-		size += len(s.words) + 2*len(s.starts) + 8*cap(s.loose)
+		size += len(s.words) + 2*len(s.starts) + 8*looseSlots
 		for bucket := range buckets {
 			if s.starts[bucket] == s.starts[bucket+1] {
 				empty++
@@ -115,4 +116,34 @@ func TestPackedSize(t *testing.T) {
 		}
 	}
 	t.Error("the set is never full")
+}
+
+// BenchmarkPacked looks up 40 fingerprints, known ones and others, among so many.
+func BenchmarkPacked(b *testing.B) {
+	for _, n := range []int{100_000, 1_000_000, 10_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			p := newPacked(128 << 20)
+			defer p.free()
+			ask := make([]Fingerprint, 1<<16)
+			for i := range n {
+				fp := randomFingerprint(rng)
+				p.insert(fp)
+				if i < len(ask)/8*7 {
+					ask[i] = fp
+				}
+			}
+			for i := len(ask) / 8 * 7; i < len(ask); i++ {
+				ask[i] = randomFingerprint(rng)
+			}
+			rng.Shuffle(len(ask), func(i, j int) { ask[i], ask[j] = ask[j], ask[i] })
+			at := 0
+			for b.Loop() {
+				for range 40 {
+					p.contains(ask[at])
+					at = (at + 1) % len(ask)
+				}
+			}
+		})
+	}
 }

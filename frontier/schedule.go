@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,7 @@ func (q *hostHeap) remove(h *host) { heap.Remove(q, h.index) }
 func (f *Frontier) host(name string) *host {
 	h := f.hosts[name]
 	if h == nil {
+		name = strings.Clone(name) // it may be a part of something larger
 		h = &host{name: name, silent: f.opts.OneFirst}
 		if f.unclean {
 			// It may have been asked just before the last run died.

@@ -15,9 +15,9 @@ const (
 	fragByte                     // stays as it is in a fragment
 	unreserved                   // never needs an escape: RFC 3986 section 2.3
 	hexDigit
-	pathLegal   // RFC 3986 allows it in a path
-	queryLegal  // RFC 3986 allows it in a query
-	segmentByte // pathLegal, but no slash
+	pathLegal  // RFC 3986 allows it in a path
+	queryLegal // RFC 3986 allows it in a query
+	plainByte  // pathLegal, but no dot
 )
 
 // A class is a set of bytes, or of what a byte can be.
@@ -49,9 +49,9 @@ func classify() (table [256]class) {
 	const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 	const subDelims = "!$&'()*+,;="
 	mark(lower+digits, hostByte)
-	mark(lower+upper+digits+"-._~", unreserved|pathLegal|queryLegal|segmentByte)
-	mark(subDelims+":@", pathLegal|queryLegal|segmentByte)
-	mark("/", pathLegal|queryLegal)
+	mark(lower+upper+digits+"-._~", unreserved|pathLegal|queryLegal|plainByte)
+	mark(subDelims+"/:@", pathLegal|queryLegal|plainByte)
+	unmark(".", plainByte)
 	mark("?", queryLegal)
 	mark(digits+"abcdefABCDEF", hexDigit)
 	return table
@@ -94,17 +94,13 @@ func cleanOrigin(s string) (path int, ok bool) {
 			return 0, false
 		}
 	}
-	authority := rest
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		authority = rest[:i]
+	host, ok := cleanHost(rest)
+	path = len(s) - len(rest) + host
+	if !ok || host == len(rest) || rest[host] == '/' {
+		return path, ok
 	}
-	return len(s) - len(rest) + len(authority), isNormalAuthority(authority, https)
-}
-
-// isNormalAuthority recognises a host with or without a port.
-func isNormalAuthority(s string, https bool) bool {
-	host, port, ok := strings.Cut(s, ":")
-	return isNormalHost(host) && (!ok || isNormalPort(port, https))
+	port, _, _ := strings.Cut(rest[host+1:], "/")
+	return path + 1 + len(port), isNormalPort(port, https)
 }
 
 // isNormalPort recognises a port that is not the scheme's own.
@@ -143,13 +139,11 @@ func isNormalIPv4(s string) bool {
 	return isDecimal(s, 255)
 }
 
-// isNormalHost recognises plain lower-case names and IPv4 addresses. Other
-// numbers in the last place, which may be addresses, too, empty labels and
-// hyphens in odd places, which may be Punycode, are left to the parser.
-func isNormalHost(s string) bool {
-	if len(s) > maxHost {
-		return false
-	}
+// cleanHost recognises plain lower-case names and IPv4 addresses, up to a colon or
+// a slash, and finds where they end. Other numbers in the last place, which may be
+// addresses, too, empty labels and hyphens in odd places, which may be Punycode, are
+// left to the parser.
+func cleanHost(s string) (end int, ok bool) {
 	label := 0 // where the last label begins
 	for i := 0; ; i++ {
 		begin := i
@@ -158,13 +152,13 @@ func isNormalHost(s string) bool {
 		}
 		switch {
 		case i == begin:
-			return false
-		case i == len(s):
-			return s[label] >= 'a' || isNormalIPv4(s)
+			return i, false
+		case i == len(s), s[i] == '/', s[i] == ':':
+			return i, i <= maxHost && (s[label] >= 'a' || isNormalIPv4(s[:i]))
 		case s[i] == '.':
 			label = i + 1
 		case s[i] != '-':
-			return false
+			return i, false
 		}
 	}
 }
@@ -177,26 +171,25 @@ func isNormalTail(s string) bool {
 
 // cleanTail is isNormalTail, and finds the parts in passing.
 func cleanTail(s string) (m marks, ok bool) {
-	i, slashes := 0, 0
+	i := 0
 	m.legal = true
 	for {
-		for i < len(s) && is(s[i], segmentByte) {
+		for i < len(s) && is(s[i], plainByte) {
 			i++
 		}
 		if i == len(s) || !is(s[i], pathByte) {
 			break
 		}
 		switch {
-		case s[i] == '/':
-			if slashes++; slashes > maxSegments || i+1 < len(s) && startsDotty(s[i+1:]) {
-				return m, false
-			}
-		case s[i] == '%' && !isEscape(s, i):
+		case i > 0 && s[i-1] == '/' && startsDotty(s[i:]), s[i] == '%' && !isEscape(s, i):
 			return m, false
-		default:
+		case s[i] != '.':
 			m.legal = false
 		}
 		i++
+	}
+	if i > maxSegments && strings.Count(s[:i], "/") > maxSegments {
+		return m, false
 	}
 	m.query = i
 	if i < len(s) && s[i] == '?' {

@@ -151,9 +151,6 @@ func (e Extractor) target(href string, resolve func(string) (string, error)) (st
 	if err != nil {
 		return "", false // a page's mistake, or a scheme that is not the web's
 	}
-	if len(url) <= len(href) {
-		url = strings.Clone(url) // it may be a part of the page, whose memory is used again
-	}
 	if e.Process != nil {
 		changed := e.Process(url)
 		if changed == "" {
@@ -173,10 +170,13 @@ func (e Extractor) target(href string, resolve func(string) (string, error)) (st
 // absolute URLs mean something.
 func resolver(doc *selector.Document) func(string) (string, error) {
 	base, err := NewBase(doc.Base())
-	if err != nil {
-		return normal
+	if err == nil {
+		return base.Resolve
 	}
-	return base.Resolve
+	return func(href string) (string, error) {
+		url, err := normal(href)
+		return strings.Clone(url), err // it may be a part of the page, whose memory is used again
+	}
 }
 
 // scope gives a function that tells whether a node lies in the part of the page

@@ -17,6 +17,8 @@ import (
 // refuses: a "%" in the path or the fragment that begins no escape becomes
 // "%25", and a host that it cannot ask is ErrInvalid.
 //
+// What it gives is a copy, which shares no memory with base or href.
+//
 // The error wraps ErrScheme, ErrInvalid or ErrTooLong.
 func Resolve(base, href string) (string, error) {
 	b, err := NewBase(base)
@@ -28,11 +30,17 @@ func Resolve(base, href string) (string, error) {
 
 // Base resolves the links of one page. Make one with NewBase.
 type Base struct {
-	url    string // normal, without fragment
-	origin string // scheme, user information and host
-	dir    string // the path up to and with its last slash
-	path   string
-	parsed func() (*whatwg.Url, error)
+	url       string // normal, without fragment
+	origin    string // its beginning: scheme, user information and host
+	directory string // its beginning up to and with the last slash of the path
+	path      string // its beginning up to the query
+
+	once   sync.Once // for what only the parser needs
+	parsed *whatwg.Url
+	err    error
+
+	mu   sync.Mutex
+	made chunk
 }
 
 // NewBase prepares to resolve links against an absolute URL: the page's own or,
@@ -45,36 +53,63 @@ func NewBase(raw string) (*Base, error) {
 	}
 	p := split(s)
 	url := s[:len(s)-len(p.fragment)]
+	path := url[:len(url)-len(p.query)]
 	return &Base{
-		url:    url,
-		origin: url[:len(url)-len(p.path)-len(p.query)],
-		dir:    p.path[:strings.LastIndexByte(p.path, '/')+1],
-		path:   p.path,
-		parsed: sync.OnceValues(func() (*whatwg.Url, error) {
-			u, err := whatwg.Parse(url)
-			if err == nil {
-				u.SearchParams() // parsed lazily; from here on the base is only read
-			}
-			return u, err
-		}),
+		url:       url,
+		origin:    path[:len(path)-len(p.path)],
+		directory: path[:strings.LastIndexByte(path, '/')+1],
+		path:      path,
 	}, nil
 }
 
 // String gives the base URL, normalised and without fragment.
 func (b *Base) String() string { return b.url }
 
-// Resolve is the package's Resolve for this base.
+// Resolve is the package's Resolve for this base. Short results share memory, at
+// most 1 KiB of it: of a few that are kept for long, keep copies.
 func (b *Base) Resolve(href string) (string, error) {
-	if s, ok := b.simple(trimSpace(href)); ok {
-		return s, nil
+	if front, tail, ok := b.simple(trimSpace(href)); ok {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.made.join(front, tail), nil
 	}
-	return parse(href, func(s string) (*whatwg.Url, error) {
-		u, err := b.parsed()
-		if err != nil {
-			return nil, err
+	return parse(href, b.parse)
+}
+
+// parse resolves what is not simple.
+func (b *Base) parse(href string) (*whatwg.Url, error) {
+	b.once.Do(func() {
+		if b.parsed, b.err = whatwg.Parse(b.url); b.err == nil {
+			b.parsed.SearchParams() // parsed lazily; from here on the base is only read
 		}
-		return u.Parse(s)
 	})
+	if b.err != nil {
+		return nil, b.err
+	}
+	return b.parsed.Parse(href)
+}
+
+// A chunk is memory that short strings share. What is full is left to those that
+// have a part of it.
+type chunk struct{ strings.Builder }
+
+// join gives a string of two parts. The first has memory of its own, and each chunk
+// is larger than the one before, so that what is asked for little takes little.
+func (c *chunk) join(front, tail string) string {
+	const short, most = 256, 1 << 10
+	size := len(front) + len(tail)
+	if size > short {
+		c = new(chunk)
+	}
+	if size > c.Cap()-c.Len() {
+		room := max(size, min(4*c.Cap(), most))
+		c.Reset()
+		c.Grow(room)
+	}
+	begin := c.Len()
+	c.WriteString(front)
+	c.WriteString(tail)
+	return c.String()[begin:]
 }
 
 // trimSpace drops the white space around a link, which few have.
@@ -86,32 +121,30 @@ func trimSpace(href string) string {
 }
 
 // simple resolves what needs no parser: clean absolute URLs, and clean relative
-// ones without dot segments but those in front.
-func (b *Base) simple(href string) (string, bool) {
+// ones without dot segments but those in front. The result comes in two parts.
+func (b *Base) simple(href string) (front, tail string, ok bool) {
 	if href == "" {
-		return b.url, true
+		return b.url, "", true
 	}
 	if len(href)+len(b.url) > MaxLength {
-		return "", false
+		return "", "", false
 	}
 	switch href[0] {
 	case '#':
-		return b.url + href, isNormalTail(href)
+		return b.url, href, isNormalTail(href)
 	case '?':
-		return b.origin + b.path + href, isNormalTail(href)
+		return b.path, href, isNormalTail(href)
 	case '/':
-		if strings.HasPrefix(href, "//") {
-			return "", false // a host follows
-		}
-		return b.origin + href, isNormalTail(href)
+		// After two slashes there is a host.
+		return b.origin, href, !strings.HasPrefix(href, "//") && isNormalTail(href)
 	}
 	if isNormal(href) {
-		return href, true
+		return "", href, true
 	}
 	if schemeOf(href) != "" {
-		return "", false
+		return "", "", false
 	}
-	dir := b.dir
+	directory := b.directory
 	for {
 		if rest, ok := strings.CutPrefix(href, "./"); ok {
 			href = rest
@@ -122,12 +155,12 @@ func (b *Base) simple(href string) (string, bool) {
 			break
 		}
 		href = rest
-		if len(dir) > 1 {
-			dir = dir[:strings.LastIndexByte(dir[:len(dir)-1], '/')+1]
+		if len(directory) > len(b.origin)+1 {
+			directory = directory[:strings.LastIndexByte(directory[:len(directory)-1], '/')+1]
 		}
 	}
 	if href != "" && startsDotty(href) {
-		return "", false
+		return "", "", false
 	}
-	return b.origin + dir + href, isNormalTail(href)
+	return directory, href, isNormalTail(href)
 }

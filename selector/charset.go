@@ -77,8 +77,8 @@ func declaredCharset(body []byte, contentType string) string {
 
 // knownCharset returns the canonical name for a label, "" if it means nothing.
 func knownCharset(label string) string {
-	if label == "" {
-		return ""
+	if label == "" || label == "utf-8" {
+		return label
 	}
 	_, name := charset.Lookup(label)
 	if name == "replacement" {

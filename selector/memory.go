@@ -2,6 +2,7 @@ package selector
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/clew-crawler/clew/selector/dom"
 )
@@ -12,6 +13,7 @@ type memory struct {
 	order  dom.Order
 	run    run
 	budget int
+	copied chunk
 
 	programs [16]*program // of queries that were asked before: found without a lock
 }
@@ -59,6 +61,35 @@ func (d *Document) keep(found []match) []match {
 	start := len(d.spare)
 	d.spare = append(d.spare, found...)
 	return slices.Clip(d.spare[start:])
+}
+
+// clone copies a string out of the page.
+func (d *Document) clone(view string) string {
+	if view == "" {
+		return "" // as all strings of a closed page are
+	}
+	return d.remember().copied.clone(view)
+}
+
+// A chunk is memory that short strings share. What is full is left to those that have
+// a part of it.
+type chunk struct{ strings.Builder }
+
+// clone copies a string. The first copy has memory of its own, and each chunk is larger
+// than the one before, so that what is asked for little takes little.
+func (c *chunk) clone(s string) string {
+	const short, most = 256, 2 << 10
+	if len(s) > short {
+		return strings.Clone(s)
+	}
+	if len(s) > c.Cap()-c.Len() {
+		room := max(len(s), min(4*c.Cap(), most))
+		c.Reset()
+		c.Grow(room)
+	}
+	begin := c.Len()
+	c.WriteString(s)
+	return c.String()[begin:]
 }
 
 // order returns the document's nodes in order.

@@ -150,13 +150,13 @@ func visibleText(n dom.Node) string {
 func isCode(tag dom.Tag) bool { return tag == dom.Script || tag == dom.Style }
 
 // collapse trims white space and makes each run of it one space. The result is a copy.
-func collapse(s string) string {
+func (d *Document) collapse(s string) string {
 	if isCollapsed(s) {
-		return strings.Clone(s)
+		return d.clone(s)
 	}
 	words := strings.Fields(s)
 	if len(words) == 1 {
-		return strings.Clone(words[0])
+		return d.clone(words[0])
 	}
 	return strings.Join(words, " ")
 }

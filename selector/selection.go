@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/clew-crawler/clew/selector/dom"
 )
@@ -13,6 +12,9 @@ import (
 // Selection is what a query found, in document order: elements, texts and
 // values. It is a small value; its methods make new ones. The zero value is
 // empty.
+//
+// The strings that its methods return are copies of what the page says. Short ones
+// share memory, at most 2 KiB of it: of a few that are kept for long, keep copies.
 //
 // Like its [Document], a Selection is for one goroutine at a time.
 type Selection struct {
@@ -52,9 +54,9 @@ func (m match) text() string {
 func (d *Document) get(m match) string {
 	switch {
 	case !m.isNode():
-		return strings.Clone(m.text())
+		return d.clone(m.text())
 	case m.node.IsText():
-		return strings.Clone(m.node.Data())
+		return d.clone(m.node.Data())
 	}
 	return d.render(m.node)
 }
@@ -184,7 +186,7 @@ func (s Selection) ReFirst(pattern string) string {
 // name. In XML a prefix is part of the name: "xml:lang".
 func (s Selection) Attr(name string) string {
 	value, _ := s.attr(name)
-	return strings.Clone(value)
+	return s.doc.clone(value)
 }
 
 // HasAttr says whether the first result has an attribute, even an empty one.
@@ -206,9 +208,9 @@ func (s Selection) attr(name string) (string, bool) {
 func (s Selection) Text() string {
 	switch n := s.Node(); {
 	case !n.IsZero():
-		return collapse(visibleText(n))
+		return s.doc.collapse(visibleText(n))
 	case len(s.matches) > 0:
-		return collapse(s.matches[0].text())
+		return s.doc.collapse(s.matches[0].text())
 	}
 	return ""
 }

@@ -16,7 +16,7 @@ func TestWords(t *testing.T) {
 			b.WriteString(pick(r, "a", "b", "é", " ", " ", "\n", "\t", "\f", "\v", "\u00a0", "\u2003", "\x00"))
 		}
 		s := b.String()
-		if got, want := collapse(s), strings.Join(strings.Fields(s), " "); got != want {
+		if got, want := new(Document).collapse(s), strings.Join(strings.Fields(s), " "); got != want {
 			t.Fatalf("%q is collapsed to %q, want %q", s, got, want)
 		}
 		words := strings.FieldsFunc(s, func(c rune) bool { return c < 0x80 && isSpace(byte(c)) })

@@ -314,7 +314,7 @@ func (s *Store) Close() error {
 	s.endAudit()
 	s.endReads()
 	err := explain(s.fs, s.dir, errors.Join(s.log.close(), s.tide.close()))
-	if !s.view {
+	if !s.view && !s.spent() {
 		if ferr := s.guard(s.db.Flush); ferr != nil {
 			s.abandon()
 			return errors.Join(err, fmt.Errorf("flush: %w", ferr))
@@ -325,6 +325,10 @@ func (s *Store) Close() error {
 	}
 	return err
 }
+
+// spent reports that nothing is left which a later run would want to find soon: after the
+// end of a crawl without failures the frontier is removed. Its log holds it until then.
+func (s *Store) spent() bool { return s.books.Finished && s.books.Failed == 0 }
 
 // noteDamage keeps what made the store fail, if that was damage, for the next open.
 func (s *Store) noteDamage() error {
