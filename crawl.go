@@ -311,7 +311,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 }
 
 func (c *Crawl) frontierOptions(e *engine, deaths map[frontier.Fingerprint]int) frontier.Options {
-	return frontier.Options{
+	o := frontier.Options{
 		Interval: c.opts.interval, SeenBytes: c.opts.seenBytes, GroupPages: c.opts.groupPages,
 		PerHost: c.spider.perHost(), OneFirst: true, Robots: !c.spider.IgnoreRobots, Deaths: deaths,
 		Delay: func(robots time.Duration) time.Duration {
@@ -319,7 +319,12 @@ func (c *Crawl) frontierOptions(e *engine, deaths map[frontier.Fingerprint]int) 
 			return pace.Wait(rand.Float64()) //nolint:gosec // spreads requests, hides nothing
 		},
 		Note: e.stats.note, Committed: c.committed,
+		ScratchFailed: func(err error) { c.log.Warn("looking up known requests takes longer", "error", err) },
 	}
+	if c.on.dir != nil {
+		o.Scratch = c.on.dir.Scratch
+	}
+	return o
 }
 
 // openSessions makes the default session and gives all of them what they kept.

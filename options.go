@@ -80,7 +80,8 @@ func MaxPages(n int64) Option { return func(o *options) { o.maxPages = n } }
 func MaxDuration(d time.Duration) Option { return func(o *options) { o.maxDuration = d } }
 
 // SeenMemory bounds the memory, in bytes, in which known requests are remembered;
-// beyond it the store is asked, at some microseconds each. Default 128 MB.
+// beyond it a file is asked that the run writes for itself, at some microseconds each.
+// The default is 128 MB, for 20 million known requests.
 func SeenMemory(bytes int64) Option { return func(o *options) { o.seenBytes = bytes } }
 
 func newOptions(opts []Option) (*options, error) {

@@ -42,11 +42,11 @@ func scale(ctx context.Context, cfg *config, out io.Writer) (err error) {
 		defer func() { err = errors.Join(err, os.Remove(group)) }()
 	}
 	fmt.Fprintf(out, "\n## Scale of the frontier\n\nThe frontier alone: look up %d links, queue %d, lease, commit with %d items; %d hosts, %s. "+
-		"Processor time of the process for %d pages, once what is known is in memory, without what makes the pages; median (least to greatest) of %d rounds.\n\n",
+		"Processor time of the process for %d pages, once what is known was read and the process had come to rest, without what makes the pages; median (least to greatest) of %d rounds.\n\n",
 		site.Links, site.Fresh, site.Items, hosts, how, cfg.pages, cfg.rounds)
-	fmt.Fprintln(out, "| pending | known | processor µs/page | of it lookups in the store | lookups/page: known, new | pages/s | "+
+	fmt.Fprintln(out, "| pending | known | processor µs/page | of it lookups in the store | lookups/page: known, new | looks into the file/page | pages/s | "+
 		"first lease after a pause, ms | after kill -9, ms | resident at most, MB | disk bytes per known |")
-	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, l := range cfg.loads {
 		for _, mode := range []string{"", "anywhere"} {
 			if err := scaleOf(ctx, cfg, l, mode, group, out); err != nil {
@@ -67,16 +67,16 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 	if err != nil {
 		return err
 	}
-	j := job{Dir: dir, Load: l, Duration: 6 * cfg.duration, Pages: cfg.pages, Mode: mode, Limit: group, Profile: cfg.profile}
+	j := job{Dir: dir, Load: l, Duration: 30 * cfg.duration, Pages: cfg.pages, Mode: mode, Limit: group, Profile: cfg.profile}
 	limit := fmt.Sprintf("GOMEMLIMIT=%d", scaleLimit/4*3)
-	var processor, lookups, known, fresh, rate, clean, killed, peak []float64
+	var processor, lookups, known, fresh, inFile, rate, clean, killed, peak []float64
 	for range cfg.rounds {
 		var r scaled
 		if err := ask(ctx, "scale", j, &r, limit); err != nil {
 			return err
 		}
 		processor, lookups, rate = append(processor, r.Processor), append(lookups, r.Lookups), append(rate, r.Rate)
-		known, fresh, peak = append(known, r.Known), append(fresh, r.Fresh), append(peak, r.Peak)
+		known, fresh, inFile, peak = append(known, r.Known), append(fresh, r.Fresh), append(inFile, r.InFile), append(peak, r.Peak)
 		j.Profile = "" // of the first run
 		long := j
 		long.Pages, long.Duration = math.MaxInt64/2, cfg.duration
@@ -96,8 +96,8 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 	if mode != "" {
 		name += ", " + mode
 	}
-	_, err = fmt.Fprintf(out, "| %s | %d | %s | %s | %.1f, %.1f | %s | %s | %s | %s | %.0f |\n", name, l.Known,
-		spreadOf(processor).whole(), spreadOf(lookups).whole(), spreadOf(known).median, spreadOf(fresh).median,
+	_, err = fmt.Fprintf(out, "| %s | %d | %s | %s | %.1f, %.1f | %.1f | %s | %s | %s | %s | %.0f |\n", name, l.Known,
+		spreadOf(processor).whole(), spreadOf(lookups).whole(), spreadOf(known).median, spreadOf(fresh).median, spreadOf(inFile).median,
 		spreadOf(rate).whole(), spreadOf(clean).whole(), spreadOf(killed).whole(), spreadOf(peak).whole(),
 		float64(disk)/float64(l.Known))
 	return err
@@ -149,6 +149,7 @@ type scaled struct {
 	First              float64 // ms from the start of the process to the first lease
 	Processor, Lookups float64 // µs/page
 	Known, Fresh       float64 // fingerprints that the store was asked for, by its answer, for each page
+	InFile             float64 // blocks read of the file of known fingerprints, for each page
 	Rate, Peak         float64 // pages/s, MB
 }
 
@@ -160,7 +161,19 @@ type countingStore struct {
 	known, fresh int64
 	took         time.Duration
 
-	read atomic.Bool // all known fingerprints were
+	read   atomic.Bool  // all known fingerprints were
+	inFile atomic.Int64 // blocks read of files of them
+}
+
+// A countingScratch counts what is read of a file.
+type countingScratch struct {
+	frontier.Scratch
+	reads *atomic.Int64
+}
+
+func (s countingScratch) ReadAt(p []byte, at int64) (int, error) {
+	s.reads.Add(1)
+	return s.Scratch.ReadAt(p, at)
 }
 
 func (s *countingStore) Fingerprints(ctx context.Context) iter.Seq2[frontier.Fingerprint, error] {
@@ -215,18 +228,21 @@ func scaleRole(ctx context.Context, j *job, answer func(any) error) (err error) 
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	counting := &countingStore{Store: store}
-	f, err := frontier.Open(ctx, counting, frontier.Options{Interval: 100 * time.Millisecond})
-	if err != nil {
-		return err
-	}
-	stop, err := profile(j.Profile)
+	f, err := frontier.Open(ctx, counting, frontier.Options{
+		Interval: 100 * time.Millisecond,
+		Scratch: func(bytes int64) (frontier.Scratch, error) {
+			s, err := dir.Scratch(bytes)
+			return countingScratch{s, &counting.inFile}, err
+		},
+		ScratchFailed: func(err error) { fmt.Fprintln(os.Stderr, "bench:", err) },
+	})
 	if err != nil {
 		return err
 	}
 	committing := make(chan error, 1)
 	go func() { committing <- f.Run(ctx) }()
 	report, err := workAlone(ctx, f, counting, j, answer)
-	if err := errors.Join(err, f.Close(false), <-committing, stop()); err != nil {
+	if err := errors.Join(err, f.Close(false), <-committing); err != nil {
 		return err
 	}
 	return answer(report)
@@ -239,10 +255,11 @@ type reading struct {
 	processor, aside time.Duration // aside is what made the pages
 	known, fresh     int64
 	lookups          time.Duration
+	inFile           int64
 }
 
-// workAlone takes pages one after the other, and measures those after the memory for known
-// fingerprints is filled.
+// workAlone takes pages one after the other, and measures those after what is known was
+// read and the process has come to rest.
 func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, j *job, answer func(any) error) (*scaled, error) {
 	runtime.LockOSThread() // its processor time is told apart
 	defer runtime.UnlockOSThread()
@@ -257,8 +274,9 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 	read := func() (reading, error) {
 		used, err := processor()
 		known, fresh, lookups := store.counts()
-		return reading{time.Now(), pages, used, aside, known, fresh, lookups}, err
+		return reading{time.Now(), pages, used, aside, known, fresh, lookups, store.inFile.Load()}, err
 	}
+	stop := func() error { return nil }
 	var warm reading
 	for warm.pages == 0 || pages < warm.pages+j.Pages {
 		lease, err := w.lease(ctx)
@@ -277,23 +295,47 @@ func workAlone(ctx context.Context, f *frontier.Frontier, store *countingStore, 
 		}
 		pages, aside = pages+1, aside+spent
 		if warm.pages == 0 && (store.read.Load() || time.Since(begin) > j.Duration) {
+			if err := rest(ctx, begin.Add(j.Duration)); err != nil {
+				return nil, err
+			}
+			if stop, err = profile(j.Profile); err != nil {
+				return nil, err
+			}
 			if warm, err = read(); err != nil {
 				return nil, err
 			}
 		}
 	}
 	end, err := read()
-	if err != nil {
+	if err := errors.Join(err, stop()); err != nil {
 		return nil, err
 	}
 	if n := float64(end.pages - warm.pages); n > 0 {
 		r.Processor = microseconds(end.processor-warm.processor-(end.aside-warm.aside)) / n
 		r.Lookups = microseconds(end.lookups-warm.lookups) / n
 		r.Known, r.Fresh = float64(end.known-warm.known)/n, float64(end.fresh-warm.fresh)/n
+		r.InFile = float64(end.inFile-warm.inFile) / n
 		r.Rate = n / end.at.Sub(warm.at).Seconds()
 	}
 	_, r.Peak, err = memory()
 	return &r, err
+}
+
+// rest waits until the process has computed next to nothing for a second, but not beyond a
+// time: until the store has compacted what the building of the frontier left to it.
+func rest(ctx context.Context, until time.Time) error {
+	for last := time.Duration(-1); ; {
+		used, err := processor()
+		if err != nil || last >= 0 && used-last < 20*time.Millisecond || time.Now().After(until) {
+			return err
+		}
+		last = used
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // page makes a page's outcome and admits it as an engine does. aside is what the

@@ -3,6 +3,7 @@ package frontier
 import (
 	"context"
 	"encoding/binary"
+	"iter"
 	"slices"
 )
 
@@ -10,9 +11,9 @@ import (
 // admission by a fraction of a millisecond, whatever the size of the whole.
 const shards = 256
 
-// minTierBytes keeps a turned-over generation larger than what two groups can
-// hold uncommitted on an ordinary page.
-const minTierBytes = 4 << 20
+// minTierBytes is the least that a tier can do with: most of it goes to what a packed set
+// needs beside its words.
+const minTierBytes = 1280 << 10
 
 // A tier is the part of the known fingerprints that is in memory. While it is
 // complete it holds all of them and a miss means "new"; otherwise a miss has to ask
@@ -189,6 +190,12 @@ func (f *Frontier) unseen(ctx context.Context, fps []Fingerprint, fresh []bool) 
 		f.open.bytes += len(fp)
 		f.books.Seen++
 	}
+	if f.outgrown() {
+		select {
+		case f.growing <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 
@@ -238,18 +245,17 @@ func (f *Frontier) shareMemory() { f.tier.limit = generation(f.opts.SeenBytes - 
 // Recall tells which tasks are known already. What is known stays known, so that the
 // caller may leave those out; the others are asked about again when they are admitted.
 // It brings what the store knows of them into memory before their admission holds
-// everybody up: beyond the memory for known fingerprints a look takes tens of
-// microseconds. It is never needed; an error shows when the tasks are admitted.
+// everybody up: beyond the memory for known fingerprints a look takes microseconds, and
+// tens of them in the store. It is never needed; an error shows when the tasks are admitted.
 func (f *Frontier) Recall(ctx context.Context, tasks []Task) (known []bool) {
 	known = make([]bool, len(tasks))
-	ask := f.inMemory(tasks, known)
+	ask, file := f.inMemory(tasks, known)
 	if len(ask) == 0 {
 		return known
 	}
 	defer f.reading.Done()
-	slices.SortFunc(ask, compareFingerprints)
-	answers := make([]bool, len(ask))
-	if err := f.store.Seen(ctx, ask, answers); err != nil {
+	answers, err := f.lookUp(ctx, file, ask)
+	if err != nil {
 		return known
 	}
 	for i := range tasks {
@@ -267,13 +273,13 @@ func (f *Frontier) Recall(ctx context.Context, tasks []Task) (known []bool) {
 	return known
 }
 
-// inMemory answers for the tasks that need no look into the store. If others are left,
-// the caller is reading, and says when it is done.
-func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint) {
+// inMemory answers for the tasks that need no look into the file or the store. If others
+// are left, the caller is reading, and says when it is done.
+func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint, file *knownFile) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
-		return nil
+		return nil, nil
 	}
 	for i := range tasks {
 		fp := tasks[i].Fingerprint
@@ -288,12 +294,11 @@ func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint) {
 	if len(ask) > 0 {
 		f.reading.Add(1)
 	}
-	return ask
+	return ask, f.file
 }
 
 // known looks all fingerprints up before any is inserted, since an insertion may
-// turn out of the tier what the store was not asked about. The store is asked in
-// sorted order, so that each of its blocks is read once.
+// turn out of the tier what the store was not asked about.
 func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error) {
 	known := make([]bool, len(fps))
 	var ask []Fingerprint
@@ -306,14 +311,43 @@ func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error)
 	if len(ask) == 0 {
 		return known, nil
 	}
-	slices.SortFunc(ask, compareFingerprints)
-	answers := make([]bool, len(ask))
-	if err := f.store.Seen(ctx, ask, answers); err != nil {
+	answers, err := f.lookUp(ctx, f.file, ask)
+	if err != nil {
 		return nil, err
 	}
 	for i, fp := range fps {
 		if j, ok := slices.BinarySearchFunc(ask, fp, compareFingerprints); ok {
 			known[i] = answers[j]
+		}
+	}
+	return known, nil
+}
+
+// lookUp sorts fingerprints that memory does not answer for, and tells which are known.
+// The store is asked about those that are not in the file; being asked in order, it reads
+// each of its blocks once.
+func (f *Frontier) lookUp(ctx context.Context, file *knownFile, ask []Fingerprint) (known []bool, err error) {
+	slices.SortFunc(ask, compareFingerprints)
+	known = make([]bool, len(ask))
+	if err := file.find(ask, known); err != nil {
+		f.opts.ScratchFailed(err)
+	}
+	var left []Fingerprint
+	for i, fp := range ask {
+		if !known[i] {
+			left = append(left, fp)
+		}
+	}
+	if len(left) == 0 {
+		return known, nil
+	}
+	answers := make([]bool, len(left))
+	if err := f.store.Seen(ctx, left, answers); err != nil {
+		return nil, err
+	}
+	for i := range known {
+		if !known[i] {
+			known[i], answers = answers[0], answers[1:]
 		}
 	}
 	return known, nil
@@ -334,8 +368,8 @@ func (f *Frontier) eachUncommitted(yield func(Fingerprint)) {
 }
 
 // fill reads the known fingerprints into memory while the crawl already runs: all of
-// them if they fit, else into the filter. Until it is done, misses ask the store about
-// what comes behind those that were read.
+// them if they fit, else into the filter and a file. Until it is done, misses ask the store
+// about what comes behind those that were read. Then it replaces the file as it is outgrown.
 func (f *Frontier) fill(ctx context.Context) error {
 	f.mu.Lock()
 	tier := !f.tier.complete && f.filter == nil
@@ -347,14 +381,18 @@ func (f *Frontier) fill(ctx context.Context) error {
 	}
 	select {
 	case <-f.filtering:
-		return f.fillFilter(ctx)
 	case <-ctx.Done():
 		return nil
 	}
+	defer f.useFile(nil)
+	if err := f.fillFilter(ctx); err != nil {
+		return err
+	}
+	return f.writeFiles(ctx)
 }
 
 func (f *Frontier) fillTier(ctx context.Context) error {
-	whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+	whole, err := f.eachCommitted(ctx, f.store.Fingerprints(ctx), func(fps []Fingerprint) bool {
 		for _, fp := range fps {
 			f.remember(fp)
 		}
@@ -370,22 +408,24 @@ func (f *Frontier) fillTier(ctx context.Context) error {
 }
 
 func (f *Frontier) fillFilter(ctx context.Context) error {
-	whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+	w := f.beginFile()
+	whole, err := f.eachCommitted(ctx, w.copying(f.store.Fingerprints(ctx)), func(fps []Fingerprint) bool {
 		for _, fp := range fps {
 			f.passOn(fp)
 		}
 		return true
 	})
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.filtered = err == nil && whole
+	f.mu.Unlock()
+	f.endFile(w, err == nil && whole)
 	return err
 }
 
 // eachCommitted calls take with all committed fingerprints in their order, some at a time
 // and while nothing is admitted, and notes how far it has come. It reports whether take
 // got all of them and said yes each time.
-func (f *Frontier) eachCommitted(ctx context.Context, take func(fps []Fingerprint) bool) (whole bool, err error) {
+func (f *Frontier) eachCommitted(ctx context.Context, all iter.Seq2[Fingerprint, error], take func(fps []Fingerprint) bool) (whole bool, err error) {
 	const chunk = 4096
 	buf := make([]Fingerprint, 0, chunk)
 	flush := func() bool {
@@ -398,7 +438,7 @@ func (f *Frontier) eachCommitted(ctx context.Context, take func(fps []Fingerprin
 		buf = buf[:0]
 		return more
 	}
-	for fp, err := range f.store.Fingerprints(ctx) {
+	for fp, err := range all {
 		if err != nil || ctx.Err() != nil {
 			return false, err
 		}

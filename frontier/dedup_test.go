@@ -131,7 +131,7 @@ func TestFillOverflows(t *testing.T) {
 		}
 	}
 	check("at the beginning")
-	if whole, err := f.eachCommitted(ctx, func(fps []Fingerprint) bool {
+	if whole, err := f.eachCommitted(ctx, s.Fingerprints(ctx), func(fps []Fingerprint) bool {
 		for _, fp := range fps {
 			f.remember(fp)
 		}

@@ -23,6 +23,13 @@ type Options struct {
 	GroupBytes int
 	// SeenBytes bounds the memory for known fingerprints. Default 128 MB.
 	SeenBytes int64
+	// Scratch opens an empty file for about so many bytes, which the frontier closes. It has
+	// one once SeenBytes does not hold all known fingerprints, and another one while that is
+	// replaced. Nil is none: the store is asked then, which takes longer.
+	Scratch func(bytes int64) (Scratch, error)
+	// ScratchFailed is called with an error of Scratch or of such a file, from any goroutine.
+	// The frontier goes on without it. It must be quick.
+	ScratchFailed func(error)
 	// PerHost bounds the leases out for one host. Default: no bound.
 	PerHost int
 	// OneFirst asks a host for one task at a time until it answers, so that one that never
@@ -59,6 +66,9 @@ type Frontier struct {
 	filled   Fingerprint // those known that come before it are in the tier or, if there is one, in the filter
 	filtered bool        // all of them are in the filter
 
+	file  *knownFile // nil while there is none
+	filed int64      // how many were committed when the last one was begun
+
 	hosts   map[string]*host
 	waiting hostHeap // hosts whose time has not come, by nextAt
 	ready   hostHeap // hosts that could be served, by their first task
@@ -83,6 +93,7 @@ type Frontier struct {
 	reading sync.WaitGroup // recalls that read the store
 
 	filtering chan struct{} // closed when there is a filter to be filled
+	growing   chan struct{} // receives a value when the file of known fingerprints is outgrown
 
 	changed chan struct{}
 	kick    chan struct{}
@@ -112,9 +123,13 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	if opts.Committed == nil {
 		opts.Committed = func(Books) {}
 	}
+	if opts.ScratchFailed == nil {
+		opts.ScratchFailed = func(error) {}
+	}
 	f := &Frontier{
 		store: store, opts: opts, tier: newTier(opts.SeenBytes), hosts: map[string]*host{},
-		filtering: make(chan struct{}), changed: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		filtering: make(chan struct{}), growing: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.room = sync.NewCond(&f.mu)

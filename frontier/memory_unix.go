@@ -22,6 +22,7 @@ func allocate[T byte | Fingerprint](n int) []T {
 	if err != nil {
 		return make([]T, n) // the heap serves as well, and says so if it is full
 	}
+	largePages(mem)
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n) //nolint:gosec // n of them fill mem
 }
 

@@ -106,6 +106,7 @@ func testRandomCrawl(t *testing.T, newDisk func(t *testing.T) Disk) {
 		synctest.Test(t, func(t *testing.T) {
 			t.Logf("rerun with: go test -run '%s' -seed %d", t.Name(), seed)
 			r := &randomCrawl{t: t, disk: newDisk(t), rng: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // repeatable on purpose
+			r.spread = 1 + r.rng.IntN(4)
 			r.run()
 		})
 		if t.Failed() {
@@ -123,6 +124,7 @@ type randomCrawl struct {
 	ended  chan error
 	steps  []step // admitted so far, over all runs
 	count  int    // len(steps), as of the last Apply
+	spread int    // first bytes that fingerprints have
 	leases []*frontier.Lease
 	ids    int
 }
@@ -184,8 +186,14 @@ func (r *randomCrawl) open() {
 	r.store, r.leases, r.ended = store, nil, make(chan error, 1)
 	opts := frontier.Options{
 		Interval: []time.Duration{0, time.Millisecond, time.Second}[r.rng.IntN(3)], GroupPages: 1 + r.rng.IntN(40),
-		SeenBytes: 1, PerHost: r.rng.IntN(4),
+		SeenBytes: int64(r.rng.IntN(4)), PerHost: r.rng.IntN(4), // 0 holds all known fingerprints, 1 does not
 		Note: func() json.RawMessage { return json.RawMessage(fmt.Sprint(r.count)) },
+	}
+	if seed := r.rng.Uint64(); seed%4 > 0 {
+		opts.Scratch = func(int64) (frontier.Scratch, error) {
+			seed++
+			return newScratch(rand.New(rand.NewPCG(seed, 3))) //nolint:gosec // repeatable on purpose
+		}
 	}
 	if r.rng.IntN(2) == 0 {
 		opts.Delay = func(time.Duration) time.Duration { return 300 * time.Millisecond }
@@ -308,14 +316,14 @@ func (r *randomCrawl) admit(lease *frontier.Lease, state frontier.State) {
 	}
 }
 
-// find makes up links and items. Fingerprints come from a small space, so that
-// many are duplicates.
+// find makes up links and items. Fingerprints come from a small space, so that many
+// are duplicates, and begin alike, so that the memory for them is soon too small.
 func (r *randomCrawl) find(s *step, o *frontier.Outcome) {
 	for range r.rng.IntN(5) * r.rng.IntN(12) {
 		r.ids++
 		l := link{
 			id: fmt.Sprintf("t%d", r.ids), unfiltered: r.rng.IntN(50) == 0,
-			fp: frontier.Fingerprint{byte(r.rng.IntN(4)), byte(r.rng.IntN(256)), byte(r.rng.IntN(8)), 1},
+			fp: frontier.Fingerprint{byte(r.rng.IntN(r.spread)), byte(r.rng.IntN(256)), byte(r.rng.IntN(8)), 1},
 		}
 		s.links = append(s.links, l)
 		o.Links = append(o.Links, frontier.Task{

@@ -21,7 +21,7 @@ func (r *round) examine(s stop, k stopKind, code int) {
 	var seen *clew.Inspection
 	if oneIn(r.rng, 3) {
 		var err error
-		if seen, err = clew.Inspect(r.dir); err != nil && !errors.Is(err, clew.ErrNoCrawl) {
+		if seen, err = clew.Inspect(r.dir); err != nil && !errors.Is(err, clew.ErrNoCrawl) && !underWay(r.dir) {
 			r.tb.Errorf("run %d (%s): inspect: %v", r.run, s.Kind, err)
 		}
 	}

@@ -24,6 +24,7 @@ const (
 	reportName   = "report.json"
 	removedName  = "frontier.removed" // a frontier on its way out
 	damagedName  = "damaged"          // what a run found wrong that opening does not see
+	scratchName  = "scratch"          // for the moment in which such a file has a name
 )
 
 // Format is the number of the on-disk format that this code writes. A directory
@@ -115,7 +116,7 @@ func OpenDirectoryReadOnly(path string) (*Directory, error) {
 // that a directory half discarded can be discarded again.
 func (d *Directory) Discard() error {
 	for _, names := range [][]string{
-		{reportName, frontierName, removedName, damagedName, itemsName}, {identityName},
+		{reportName, frontierName, removedName, damagedName, scratchName, itemsName}, {identityName},
 	} {
 		for _, name := range names {
 			if err := d.fs.RemoveAll(d.file(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -230,6 +231,27 @@ func (d *Directory) Store(o Options) (*Store, error) {
 	}
 	d.store, s.held = s, d.Held
 	return s, nil
+}
+
+// Scratch opens an empty file for about so many bytes that need not outlive the process. It
+// has no name any more, so nothing is left of it however the process ends. It is refused if
+// the disk had less left than the file takes: what is free is there for the crawl.
+func (d *Directory) Scratch(bytes int64) (frontier.Scratch, error) {
+	if err := d.Held(); err != nil {
+		return nil, err
+	}
+	if usage, err := d.fs.GetDiskUsage(d.path); err == nil && usage.AvailBytes < 2*uint64(bytes) {
+		return nil, fmt.Errorf("%s has %d bytes free, too few for a file of %d beside the crawl", d.path, usage.AvailBytes, bytes)
+	}
+	name := d.file(scratchName)
+	f, err := d.fs.Create(name, category)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", name, explain(d.fs, d.path, err))
+	}
+	if err := d.fs.Remove(name); err != nil {
+		return nil, errors.Join(fmt.Errorf("remove the name of %s: %w", name, err), f.Close())
+	}
+	return f, nil
 }
 
 // NoteDamage keeps what a run found damaged, where opening does not look, for the
