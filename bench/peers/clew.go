@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/clew-crawler/clew"
 )
@@ -12,7 +13,7 @@ import (
 // The first argument of this program when it is to be something else.
 const (
 	clewRole  = "crawl" // the job of the reliability part: URL and folder
-	raceRole  = "race"  // the job of the speed part: URL, folder, "memory", "directory" or "limit", job
+	raceRole  = "race"  // the job of the speed part: URL, folder, "memory", "directory" or a limit, job
 	serveRole = "serve" // the site of the speed part: job, pages and corpus
 )
 
@@ -21,8 +22,8 @@ func played(args []string) (bool, error) {
 	switch {
 	case len(args) == 3 && args[0] == clewRole:
 		return true, crawl(args[1], args[2])
-	case len(args) == 5 && args[0] == raceRole && args[3] == limit:
-		return true, fetchAll(args[1], args[4])
+	case len(args) == 5 && args[0] == raceRole && strings.HasPrefix(args[3], limit):
+		return true, fetchAll(args[1], args[3], args[4])
 	case len(args) == 5 && args[0] == raceRole:
 		return true, crawlFast(args[1], args[2], args[3])
 	case len(args) == 4 && args[0] == serveRole:

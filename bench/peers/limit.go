@@ -9,14 +9,19 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/clew-crawler/clew/selector"
 )
 
+// otherWork is what a page takes of the processor beside its fetch and its tree in the mode
+// limitWork.
+const otherWork = 50 * time.Microsecond
+
 // fetchAll is what any crawler on net/http and Clew's page tree has to do at least: it
 // gets every page of a job's site over connections that are kept, parses it, and keeps
-// nothing. It knows the addresses and follows no link.
-func fetchAll(first, jobName string) error {
+// nothing. It knows the addresses and follows no link. The mode says what else it does.
+func fetchAll(first, mode, jobName string) error {
 	j, err := jobNamed(jobName)
 	if err != nil {
 		return err
@@ -44,7 +49,7 @@ func fetchAll(first, jobName string) error {
 			for errs[i] == nil {
 				page := int(next.Add(1) - 1)
 				var more bool
-				if more, errs[i] = fetchOne(transport, j.url(page, port), &body); !more {
+				if more, errs[i] = fetchOne(transport, j.url(page, port), mode, &body); !more {
 					return
 				}
 			}
@@ -55,7 +60,7 @@ func fetchAll(first, jobName string) error {
 }
 
 // fetchOne gets and parses a page; more is false behind the last one.
-func fetchOne(transport *http.Transport, url string, body *bytes.Buffer) (more bool, err error) {
+func fetchOne(transport *http.Transport, url, mode string, body *bytes.Buffer) (more bool, err error) {
 	req, err := http.NewRequest(http.MethodGet, url, nil) //nolint:noctx // the process is killed at its end
 	if err != nil {
 		return false, err
@@ -73,6 +78,16 @@ func fetchOne(transport *http.Transport, url string, body *bytes.Buffer) (more b
 	defer page.Close()
 	if page.CSS("title").Len() == 0 {
 		return false, fmt.Errorf("%s is no page", url)
+	}
+	switch mode {
+	case limitSelect:
+		for q := range page.CSS("div.quote").All() {
+			_ = entry{q.CSS("span.text::text").Get(), q.CSS("small.author::text").Get()}
+		}
+		page.CSS("ul.nav a::attr(href)").GetAll()
+	case limitWork:
+		for begin := time.Now(); time.Since(begin) < otherWork; {
+		}
 	}
 	return true, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 
@@ -19,10 +20,12 @@ type racer struct {
 	share   int      // it crawls one page in so many, since it is slow
 }
 
-// reference is what the others are compared with, limit what no crawler can pass.
+// reference is what the others are compared with. The limits are what no crawler can pass.
 const (
-	reference = "clew"
-	limit     = "limit"
+	reference   = "clew"
+	limit       = "limit"
+	limitSelect = "limit-select"
+	limitWork   = "limit-work"
 )
 
 // racers are all there are. All have 64 requests at a time, no delay, and leave
@@ -64,6 +67,14 @@ func racers() []racer {
 		{
 			name: limit, about: "no crawler, but what one on net/http has to do: every page fetched over kept connections and parsed by Clew's tree, nothing followed or kept",
 			install: clewAs(raceRole), args: []string{limit}, share: 1,
+		},
+		{
+			name: limitSelect, about: "the same, and what the job asks for is selected",
+			install: clewAs(raceRole), args: []string{limitSelect}, share: 1,
+		},
+		{
+			name: limitWork, about: fmt.Sprintf("limit, and %v of nothing for each page: the server has as much to wait as a crawler lets it", otherWork),
+			install: clewAs(raceRole), args: []string{limitWork}, share: 1,
 		},
 	}
 }
