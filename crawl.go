@@ -272,7 +272,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 	e = &engine{
 		spider: c.spider, opts: c.opts, log: c.log, stopper: c.stopper,
 		slots: c.spider.concurrency(), inFlight: map[*page]struct{}{},
-		turn: make(chan struct{}, 1), timer: time.NewTimer(0), ended: make(chan struct{}),
+		ended: make(chan struct{}), crew: crew{call: make(chan struct{}, c.spider.concurrency()), timer: time.NewTimer(0)},
 	}
 	if e.stats, err = newCounters(books.Note, c.logs); err != nil {
 		return nil, err

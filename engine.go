@@ -39,17 +39,17 @@ type engine struct {
 	work  context.Context //nolint:containedctx // cancelled when what is in flight is given up
 	slots int             // as many workers there may be
 
-	turn   chan struct{}   // full while a worker asks for a lease
-	timer  *time.Timer     // of that worker
 	seeded <-chan struct{} // closed when there are no more start requests
 	ended  chan struct{}   // closed when nothing more is leased
+
+	leasing sync.Mutex // held while a worker asks for a lease
+	crew    crew
 
 	// admission is held from collecting what sessions changed until it is admitted,
 	// so that no page is committed before its own changes, nor an older one over a newer.
 	admission sync.Mutex
 
 	mu        sync.Mutex
-	workers   int
 	inFlight  map[*page]struct{}
 	abandoned []error
 	pages     int64            // whose outcome was admitted in this run
@@ -65,7 +65,9 @@ func (e *engine) run(ctx context.Context) error {
 	case <-e.stopper.soft:
 	}
 	e.seeded = seeds.done
-	e.hire()
+	e.leasing.Lock()
+	e.callAnother() // the first one
+	e.leasing.Unlock()
 	<-e.ended
 	e.drain()
 	return errors.Join(append(e.abandoned, seeds.wait(e.stopper.hard))...)

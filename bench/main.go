@@ -30,6 +30,7 @@ type config struct {
 	rates    []int64
 	profile  string
 	cached   bool
+	chart    string
 }
 
 func main() {
@@ -101,6 +102,7 @@ func parse(args []string) (*config, error) {
 	fs.StringVar(&cfg.only, "only", "", "measure only one part: "+partNames())
 	fs.StringVar(&cfg.dir, "dir", filepath.Join(os.TempDir(), "clew-bench"), "folder that keeps the frontiers built, about 0.1 GB per million pending, and as much again while measuring")
 	fs.BoolVar(&cfg.cached, "cached", false, "in the scale part, leave what the kernel caches of files out of the limit of memory")
+	fs.StringVar(&cfg.chart, "chart", "", "file for a chart of the scale part, as SVG")
 	fs.StringVar(&sizes, "sizes", "1000000,10000000", "pending requests, separated by commas; behind a slash how many are known, else twice as many")
 	fs.IntVar(&cfg.rounds, "rounds", 3, "rounds, of which the median is printed")
 	fs.DurationVar(&cfg.duration, "duration", 10*time.Second, "how long a crawl of the cost and latency parts lasts")

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clew-crawler/clew/bench/chart"
 	"github.com/clew-crawler/clew/bench/site"
 	"github.com/clew-crawler/clew/frontier"
 	"github.com/clew-crawler/clew/store/pebblestore"
@@ -47,25 +48,32 @@ func scale(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	fmt.Fprintln(out, "| pending | known | processor µs/page | of it lookups in the store | lookups/page: known, new | looks into the file/page | pages/s | "+
 		"first lease after a pause, ms | after kill -9, ms | resident at most, MB | disk bytes per known |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+	var bars []chart.Row
 	for _, l := range cfg.loads {
 		for _, mode := range []string{"", "anywhere"} {
-			if err := scaleOf(ctx, cfg, l, mode, group, out); err != nil {
+			bar, err := scaleOf(ctx, cfg, l, mode, group, out)
+			if err != nil {
 				return err
 			}
+			bars = append(bars, bar)
 		}
 	}
-	return nil
+	if cfg.chart == "" {
+		return nil
+	}
+	svg := chart.Bars("Processor time of a page in the frontier, in µs, by known requests", 0, bars)
+	return os.WriteFile(cfg.chart, []byte(svg), 0o644) //nolint:gosec // a chart that anyone may read
 }
 
-func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out io.Writer) (err error) {
+func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out io.Writer) (bar chart.Row, err error) {
 	dir, remove, err := copied(ctx, cfg, l)
 	if err != nil {
-		return err
+		return bar, err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 	disk, err := sizeOf(dir)
 	if err != nil {
-		return err
+		return bar, err
 	}
 	j := job{Dir: dir, Load: l, Duration: 30 * cfg.duration, Pages: cfg.pages, Mode: mode, Limit: group, Profile: cfg.profile}
 	limit := fmt.Sprintf("GOMEMLIMIT=%d", scaleLimit/4*3)
@@ -73,7 +81,7 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 	for range cfg.rounds {
 		var r scaled
 		if err := ask(ctx, "scale", j, &r, limit); err != nil {
-			return err
+			return bar, err
 		}
 		processor, lookups, rate = append(processor, r.Processor), append(lookups, r.Lookups), append(rate, r.Rate)
 		known, fresh, inFile, peak = append(known, r.Known), append(fresh, r.Fresh), append(inFile, r.InFile), append(peak, r.Peak)
@@ -82,13 +90,13 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 		long.Pages, long.Duration = math.MaxInt64/2, cfg.duration
 		first, err := crawlAndKill(ctx, "scale", long)
 		if err != nil {
-			return err
+			return bar, err
 		}
 		clean = append(clean, first)
 		short := j
 		short.Duration, short.Pages = 0, 0
 		if err := ask(ctx, "scale", short, &r, limit); err != nil {
-			return err
+			return bar, err
 		}
 		killed = append(killed, r.First)
 	}
@@ -100,7 +108,12 @@ func scaleOf(ctx context.Context, cfg *config, l load, mode, group string, out i
 		spreadOf(processor).whole(), spreadOf(lookups).whole(), spreadOf(known).median, spreadOf(fresh).median, spreadOf(inFile).median,
 		spreadOf(rate).whole(), spreadOf(clean).whole(), spreadOf(killed).whole(), spreadOf(peak).whole(),
 		float64(disk)/float64(l.Known))
-	return err
+	took := spreadOf(processor)
+	label := fmt.Sprintf("%d M", l.Known/1e6)
+	if mode != "" {
+		label += ", " + mode
+	}
+	return chart.Row{Name: label, Low: took.low, Median: took.median, High: took.high, Own: mode == ""}, err
 }
 
 // sizeOf is the size of all files below a folder.
