@@ -53,6 +53,46 @@ func TestBodyUntilAdmission(t *testing.T) {
 	}
 }
 
+// Strings that a page gave stay when its memory has become another page's.
+func TestStringsStay(t *testing.T) {
+	base := numbered(t)
+	type kept struct {
+		want    string
+		strings []string
+	}
+	var mu sync.Mutex
+	var all []kept
+	s := &Spider{
+		Name: "body", Concurrency: 8, IgnoreRobots: true, Logger: slog.New(slog.DiscardHandler),
+		Parse: func(_ context.Context, page *Response, out *Output) error {
+			number := page.URL[strings.LastIndexByte(page.URL, '/')+1:]
+			k := kept{number, page.Re(`^\d+`)} // first: Text makes a copy of all
+			k.strings = append(k.strings, page.Text(), page.CSS("body::text").Get(), page.XPath("//body/text()").Get(), page.CSS("body").HTML())
+			k.strings = append(k.strings, page.CSS("body").Re(`\d+`)[:2]...)
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, k)
+			return nil
+		},
+	}
+	for i := range 300 {
+		s.StartURLs = append(s.StartURLs, fmt.Sprintf("%s/%d", base, i+1000))
+	}
+	if _, err := Run(t.Context(), s); err != nil || len(all) != 300 {
+		t.Fatal(len(all), err)
+	}
+	for _, k := range all {
+		if len(k.strings) != 7 {
+			t.Fatalf("page %s gave %d strings", k.want, len(k.strings))
+		}
+		for i, text := range k.strings {
+			if n := strings.Count(text, k.want); n == 0 || n != 1+strings.Count(text, ".") && n != strings.Count(text, ".") {
+				t.Fatalf("string %d of page %s is %.40q…", i, k.want, text)
+			}
+		}
+	}
+}
+
 // A session that hands a response out twice is left its memory.
 func TestBodyOfOthers(t *testing.T) {
 	base := numbered(t)

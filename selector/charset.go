@@ -26,7 +26,7 @@ func decode(body []byte, contentType string) (text, name string) {
 	valid := utf8.Valid(body)
 	switch {
 	case valid && (name == "" || name == "utf-8"):
-		// The body is not changed any more, so it need not be copied.
+		// The body is not changed while the page is read, so it need not be copied yet.
 		return unsafe.String(unsafe.SliceData(body), len(body)), "utf-8" //nolint:gosec // see above
 	case name == "":
 		name = "windows-1252"

@@ -24,6 +24,7 @@ type Document struct {
 
 	decoded  bool
 	text     string
+	copied   bool // text is nobody else's memory, see source
 	encoding string
 
 	nodes *dom.Tree
@@ -79,11 +80,24 @@ func (d *Document) Re(pattern string) []string {
 	if re == nil {
 		return nil
 	}
-	return findAll(nil, re, d.Text())
+	found := findAll(nil, re, d.source())
+	for i, view := range found {
+		found[i] = d.clone(view)
+	}
+	return found
 }
 
 // Text returns the decoded body, without a byte order mark.
 func (d *Document) Text() string {
+	text := d.source()
+	if !d.copied {
+		d.text, d.copied = strings.Clone(text), true
+	}
+	return d.text
+}
+
+// source is the text, which may be the memory of the body itself.
+func (d *Document) source() string {
 	d.decode()
 	return d.text
 }
@@ -108,7 +122,7 @@ func (d *Document) decode() {
 // JSON decodes the body into v, as [json.Unmarshal] does. An error names the
 // page and the place.
 func (d *Document) JSON(v any) error {
-	if err := unmarshal(d.Text(), v); err != nil {
+	if err := unmarshal(d.source(), v); err != nil {
 		return fmt.Errorf("decode JSON of %s: %w", d.name(), err)
 	}
 	return nil
@@ -180,7 +194,7 @@ func (d *Document) Close() {
 // tree returns the root of the tree, built at the first call.
 func (d *Document) tree() dom.Node {
 	if d.nodes == nil {
-		text := d.Text()
+		text := d.source()
 		d.isXML = isXML(d.contentType, text)
 		if d.isXML {
 			d.nodes = dom.ParseXML(text)
