@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,46 @@ func TestAuditSum(t *testing.T) {
 	}
 	if sums[0] == "" || sums[0] != sums[1] || sums[0] != sums[2] {
 		t.Errorf("checksums %q", sums)
+	}
+}
+
+// TestDamagedOptions turns every bit of the file that says what a frontier was written
+// with, cuts it everywhere and zeroes its rest: it is accepted or it is damage.
+func TestDamagedOptions(t *testing.T) {
+	fs := evidenceFS(t)
+	evidenceCrawl(t, fs, 1)
+	names, err := fs.List("crawl/frontier")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, "OPTIONS-") })
+	data, err := readFile(fs, "crawl/frontier/"+names[at])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(fs, "crawl", false)
+	o := s.options(Options{})
+	o.EnsureDefaults()
+	var damaged int
+	try := func(data []byte, how string, at int) {
+		err := classify(incomplete(o.CheckCompatibility("crawl/frontier", string(data))))
+		if errors.Is(err, frontier.ErrDamaged) {
+			damaged++
+		} else if err != nil {
+			t.Errorf("%s at %d of %d: %v", how, at, len(data), err)
+		}
+	}
+	for at := range data {
+		for bit := range 8 {
+			data[at] ^= 1 << bit
+			try(data, "a bit turned", at)
+			data[at] ^= 1 << bit
+		}
+		try(data[:at], "cut", at)
+		try(append(bytes.Clone(data[:at]), make([]byte, len(data)-at)...), "zeroed", at)
+	}
+	if damaged < 100 {
+		t.Errorf("only %d of the damages were noticed", damaged)
 	}
 }
 

@@ -395,12 +395,14 @@ func (s *Store) Gone() bool { return s.closed && (s.gone || !s.Failed()) }
 // Load implements [frontier.Store].
 func (s *Store) Load(context.Context) (frontier.Books, error) { return s.books, s.failed() }
 
-// incomplete marks a frontier as damaged whose files do not fit its manifest. Pebble
-// does not call that corruption, and has no name for a table of the wrong size.
+// incomplete marks a frontier as damaged whose files do not fit its manifest, or whose
+// OPTIONS are not those that every store of ours is written with. Pebble does not call
+// that corruption, and has no name for some of it.
 func incomplete(err error) error {
 	if err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, pebble.ErrDBNotPristine) &&
+		!errors.As(err, new(pebble.ErrMissingWALRecoveryDir)) && // OPTIONS name a folder for logs; we never do
 		!strings.Contains(err.Error(), "object size mismatch") &&
-		!strings.Contains(err.Error(), "name from file") { // of OPTIONS, which says how keys are compared
+		!strings.Contains(err.Error(), "name from file") { // of OPTIONS, which say how keys are compared
 		return err
 	}
 	return fmt.Errorf("%w: %w", frontier.ErrDamaged, oneLine(err))
