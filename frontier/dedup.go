@@ -208,15 +208,20 @@ func (f *Frontier) remember(fp Fingerprint) {
 	}
 }
 
-// mustAsk reports that only the store knows whether fp is known.
-func (f *Frontier) mustAsk(fp Fingerprint) bool {
-	if f.tier.complete || f.tier.contains(fp) {
-		return false
+// mustAsk reports that only the file or the store knows whether fp is known, which is not
+// in the tier.
+func (f *Frontier) mustAsk(fp Fingerprint) (q question, must bool) {
+	if f.tier.complete {
+		return q, false
 	}
 	if !f.filtered && compareFingerprints(fp, f.filled) >= 0 {
-		return true // it may be one that was not read yet
+		return question{fp: fp, late: true}, true // it may be one that was not read yet
 	}
-	return f.filter != nil && f.filter.passes(fp)
+	if f.filter == nil {
+		return q, false
+	}
+	part := f.filter.last(fp)
+	return question{fp: fp, late: f.file == nil || part >= f.file.parts}, part >= 0
 }
 
 // beginFilter makes the filter. What is not committed is put into it here, what is
@@ -254,20 +259,17 @@ func (f *Frontier) Recall(ctx context.Context, tasks []Task) (known []bool) {
 		return known
 	}
 	defer f.reading.Done()
-	answers, err := f.lookUp(ctx, file, ask)
-	if err != nil {
+	if f.lookUp(ctx, file, ask) != nil {
 		return known
 	}
 	for i := range tasks {
-		if j, ok := slices.BinarySearchFunc(ask, tasks[i].Fingerprint, compareFingerprints); ok {
-			known[i] = answers[j]
-		}
+		known[i] = known[i] || isKnown(ask, tasks[i].Fingerprint)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, fp := range ask {
-		if answers[i] && !f.tier.recent(fp) {
-			f.remember(fp)
+	for _, q := range ask {
+		if q.known && !f.tier.recent(q.fp) {
+			f.remember(q.fp)
 		}
 	}
 	return known
@@ -275,7 +277,7 @@ func (f *Frontier) Recall(ctx context.Context, tasks []Task) (known []bool) {
 
 // inMemory answers for the tasks that need no look into the file or the store. If others
 // are left, the caller is reading, and says when it is done.
-func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint, file *knownFile) {
+func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []question, file *knownFile) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -283,12 +285,12 @@ func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint, file
 	}
 	for i := range tasks {
 		fp := tasks[i].Fingerprint
-		known[i] = f.tier.contains(fp)
-		switch {
-		case known[i] && !f.tier.complete && !f.tier.recent(fp):
-			f.remember(fp) // so that the next page need not ask the store
-		case !known[i] && f.mustAsk(fp):
-			ask = append(ask, fp)
+		if known[i] = f.tier.contains(fp); known[i] {
+			if !f.tier.complete && !f.tier.recent(fp) {
+				f.remember(fp) // so that the next page need not ask the store
+			}
+		} else if q, must := f.mustAsk(fp); must {
+			ask = append(ask, q)
 		}
 	}
 	if len(ask) > 0 {
@@ -301,56 +303,59 @@ func (f *Frontier) inMemory(tasks []Task, known []bool) (ask []Fingerprint, file
 // turn out of the tier what the store was not asked about.
 func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error) {
 	known := make([]bool, len(fps))
-	var ask []Fingerprint
+	var ask []question
 	for i, fp := range fps {
-		known[i] = f.tier.contains(fp)
-		if !known[i] && f.mustAsk(fp) {
-			ask = append(ask, fp)
+		if known[i] = f.tier.contains(fp); known[i] {
+			continue
+		}
+		if q, must := f.mustAsk(fp); must {
+			ask = append(ask, q)
 		}
 	}
 	if len(ask) == 0 {
 		return known, nil
 	}
-	answers, err := f.lookUp(ctx, f.file, ask)
-	if err != nil {
+	if err := f.lookUp(ctx, f.file, ask); err != nil {
 		return nil, err
 	}
 	for i, fp := range fps {
-		if j, ok := slices.BinarySearchFunc(ask, fp, compareFingerprints); ok {
-			known[i] = answers[j]
-		}
+		known[i] = known[i] || isKnown(ask, fp)
 	}
 	return known, nil
 }
 
-// lookUp sorts fingerprints that memory does not answer for, and tells which are known.
-// The store is asked about those that are not in the file; being asked in order, it reads
-// each of its blocks once.
-func (f *Frontier) lookUp(ctx context.Context, file *knownFile, ask []Fingerprint) (known []bool, err error) {
-	slices.SortFunc(ask, compareFingerprints)
-	known = make([]bool, len(ask))
-	if err := file.find(ask, known); err != nil {
+// lookUp sorts questions and answers them: from the file, and from the store what that
+// cannot answer. Being asked in order, the store reads each of its blocks once.
+func (f *Frontier) lookUp(ctx context.Context, file *knownFile, ask []question) error {
+	slices.SortFunc(ask, func(a, b question) int { return compareFingerprints(a.fp, b.fp) })
+	if err := file.answer(ask); err != nil {
 		f.opts.ScratchFailed(err)
 	}
 	var left []Fingerprint
-	for i, fp := range ask {
-		if !known[i] {
-			left = append(left, fp)
+	for _, q := range ask {
+		if !q.answered {
+			left = append(left, q.fp)
 		}
 	}
 	if len(left) == 0 {
-		return known, nil
+		return nil
 	}
 	answers := make([]bool, len(left))
 	if err := f.store.Seen(ctx, left, answers); err != nil {
-		return nil, err
+		return err
 	}
-	for i := range known {
-		if !known[i] {
-			known[i], answers = answers[0], answers[1:]
+	for i := range ask {
+		if !ask[i].answered {
+			ask[i].known, answers = answers[0], answers[1:]
 		}
 	}
-	return known, nil
+	return nil
+}
+
+// isKnown is the answer to the question about fp, if there was one.
+func isKnown(ask []question, fp Fingerprint) bool {
+	i, asked := slices.BinarySearchFunc(ask, fp, func(q question, fp Fingerprint) int { return compareFingerprints(q.fp, fp) })
+	return asked && ask[i].known
 }
 
 func compareFingerprints(a, b Fingerprint) int { return slices.Compare(a[:], b[:]) }
@@ -411,7 +416,7 @@ func (f *Frontier) fillFilter(ctx context.Context) error {
 	w := f.beginFile()
 	whole, err := f.eachCommitted(ctx, w.copying(f.store.Fingerprints(ctx)), func(fps []Fingerprint) bool {
 		for _, fp := range fps {
-			f.passOn(fp)
+			f.filter.fill(fp)
 		}
 		return true
 	})

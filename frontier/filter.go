@@ -13,17 +13,19 @@ const filterBits = 10
 // takes one for known that is not: what passes it has to be looked up. It is needed
 // once the tier cannot hold everything.
 //
-// It grows by parts, each as large as those before, and not beyond its budget: from
-// there on more and more passes it.
+// It grows by parts, each a third of those before, and not beyond its budget: from
+// there on more and more passes it. Since they are filled one after the other, the part
+// that a fingerprint passes tells how long it has been known at least.
 type filter struct {
 	parts []bloom
 	spare int64 // bytes that it may still take
 }
 
-// newFilter returns a filter for so many fingerprints and a quarter more.
+// newFilter returns a filter for so many fingerprints, with room for others if there is
+// any in its budget.
 func newFilter(known, budget int64) *filter {
 	f := &filter{spare: budget}
-	f.extend(max(known, 1<<16) / 4 * 5 * filterBits / 8)
+	f.add(min(max(known, 1<<16)*filterBits/8, budget/4*3))
 	return f
 }
 
@@ -35,31 +37,40 @@ func (f *filter) size() (n int64) {
 	return n
 }
 
-func (f *filter) extend(bytes int64) {
-	b := newBloom(min(bytes, f.spare))
+func (f *filter) add(bytes int64) {
+	b := newBloom(bytes)
 	f.spare -= b.size()
 	f.parts = append(f.parts, b)
 }
 
-// insert adds fp, and reports whether the filter takes more memory for it.
-func (f *filter) insert(fp Fingerprint) (grown bool) {
-	last := &f.parts[len(f.parts)-1]
-	if last.room <= 0 && f.spare >= 1<<20 {
-		f.extend(f.size())
-		last, grown = &f.parts[len(f.parts)-1], true
+// extend begins another part, if there is memory for one.
+func (f *filter) extend() bool {
+	const least = 4 << 10
+	if f.spare < least {
+		return false
 	}
-	last.insert(fp)
+	f.add(min(max(f.size()/3, least), f.spare))
+	return true
+}
+
+// insert adds fp to the last part, and reports whether the filter takes more memory for it.
+func (f *filter) insert(fp Fingerprint) (grown bool) {
+	grown = f.parts[len(f.parts)-1].room <= 0 && f.extend()
+	f.parts[len(f.parts)-1].insert(fp)
 	return grown
 }
 
-// passes reports whether fp may be known.
-func (f *filter) passes(fp Fingerprint) bool {
-	for i := range f.parts {
+// fill adds what it was made for, fp for one, to the first part.
+func (f *filter) fill(fp Fingerprint) { f.parts[0].insert(fp) }
+
+// last returns the last part that fp passes. It returns -1 if fp is not known.
+func (f *filter) last(fp Fingerprint) int {
+	for i := len(f.parts) - 1; i >= 0; i-- {
 		if f.parts[i].contains(fp) {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // free gives the memory back. The filter may not be used afterwards.

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+
+	"github.com/zeebo/xxh3"
 )
 
 // A Scratch is a file for what need not outlive the frontier. It is written from its
@@ -24,17 +26,20 @@ type Scratch interface {
 // those that memory has no room for: one read of a block finds a fingerprint, where a look
 // into the store takes many times as long.
 //
-// What is found in it is known. What is not may be known all the same: it became known
-// later, or the disk has not given back what was written to it. So it needs no checksums,
-// no sync and no repair; whatever happens to it costs time and nothing else.
+// What is found in it is known. What is not is new, if its block ends with the right
+// checksum and it cannot have become known since the file was begun, which the filter
+// tells. So the file needs no sync and no repair; whatever happens to it costs time and
+// nothing else.
 //
-// A word is a hash with a seed of this file's own, so that nothing else that may stand in
-// a block looks like one of its words. The probability that a new fingerprint is found is
-// that of being equal to one of the 512 words of its block: 2^-55.
+// A word is a hash with a seed of this file's own, and so is a checksum, which knows the
+// block's number, too: nothing else that may stand in a block looks like them. The
+// probability that a new fingerprint is found is that of being equal to one of the 511
+// words of its block: 2^-55.
 type knownFile struct {
 	scratch Scratch
 	seed    uint64
 	starts  []uint64 // of each block: the first bytes of its first fingerprint
+	parts   int      // of the filter; what came later than the file is in none of them alone
 
 	reading sync.RWMutex
 	closed  bool
@@ -42,7 +47,8 @@ type knownFile struct {
 
 const (
 	blockBytes = 4 << 10
-	writeBytes = 64 * blockBytes // at a time
+	blockWords = blockBytes/8 - 1 // and the checksum
+	writeBytes = 64 * blockBytes  // at a time
 )
 
 // first is the beginning of a fingerprint as a number, which sorts as they do.
@@ -52,47 +58,66 @@ func (k *knownFile) word(fp Fingerprint) uint64 {
 	return mix(mix(first(fp)^k.seed) ^ binary.BigEndian.Uint64(fp[8:]))
 }
 
-// find sets known[i] where it has fps[i]. After an error the file is closed; a closed
-// one has nothing, nor has none.
-func (k *knownFile) find(fps []Fingerprint, known []bool) error {
+// checksum is that of a block's words.
+func (k *knownFile) checksum(words []byte, block int) uint64 {
+	return xxh3.HashSeed(words, k.seed+uint64(block))
+}
+
+// A question is whether a fingerprint is known that memory does not tell of.
+type question struct {
+	fp       Fingerprint
+	late     bool // it may have become known after the file was begun
+	answered bool
+	known    bool
+}
+
+// answer answers what it can. After an error the file is closed; a closed one answers
+// nothing, nor does none.
+func (k *knownFile) answer(ask []question) error {
 	if k == nil {
 		return nil
 	}
-	if err := k.read(fps, known); err != nil {
+	if err := k.read(ask); err != nil {
 		return errors.Join(fmt.Errorf("read known fingerprints: %w", err), k.close())
 	}
 	return nil
 }
 
-func (k *knownFile) read(fps []Fingerprint, known []bool) error {
+func (k *knownFile) read(ask []question) error {
 	k.reading.RLock()
 	defer k.reading.RUnlock()
 	if k.closed {
 		return nil
 	}
 	block := make([]byte, blockBytes)
-	for i, fp := range fps {
-		// Of fingerprints that begin alike those in an earlier block are not found.
-		after, _ := slices.BinarySearchFunc(k.starts, first(fp), func(start, first uint64) int {
+	for i := range ask {
+		q := &ask[i]
+		after, _ := slices.BinarySearchFunc(k.starts, first(q.fp), func(start, first uint64) int {
 			if start <= first {
 				return -1
 			}
 			return 1
 		})
-		if after == 0 {
+		n := after - 1
+		if n < 0 {
+			q.answered = !q.late
 			continue
 		}
-		if _, err := k.scratch.ReadAt(block, int64(after-1)*blockBytes); err != nil {
+		if _, err := k.scratch.ReadAt(block, int64(n)*blockBytes); err != nil {
 			return err
 		}
-		known[i] = hasWord(block, k.word(fp))
+		words, sum := block[:blockWords*8], block[blockWords*8:]
+		q.known = hasWord(words, k.word(q.fp))
+		// Fingerprints that begin alike may stand in an earlier block, too.
+		q.answered = q.known || !q.late && k.starts[n] != first(q.fp) &&
+			binary.LittleEndian.Uint64(sum) == k.checksum(words, n)
 	}
 	return nil
 }
 
-func hasWord(block []byte, word uint64) bool {
-	for ; len(block) >= 8; block = block[8:] {
-		if binary.LittleEndian.Uint64(block) == word {
+func hasWord(words []byte, word uint64) bool {
+	for ; len(words) >= 8; words = words[8:] {
+		if binary.LittleEndian.Uint64(words) == word {
 			return true
 		}
 	}
@@ -123,12 +148,16 @@ type knownWriter struct {
 	err  error // the first one; the file is closed then, which gives its room back
 }
 
-// newKnownWriter begins a file that is to have so many fingerprints.
-func newKnownWriter(s Scratch, count int64) *knownWriter {
+// knownBlocks is how many blocks so many fingerprints take.
+func knownBlocks(count int64) int64 { return (count + blockWords - 1) / blockWords }
+
+// newKnownWriter begins a file that is to have so many fingerprints, all that are
+// committed, when the filter has so many parts without what is not.
+func newKnownWriter(s Scratch, count int64, parts int) *knownWriter {
 	return &knownWriter{
 		file: &knownFile{
-			scratch: s, seed: rand.Uint64(), //nolint:gosec // it only has to differ
-			starts: make([]uint64, 0, count*8/blockBytes+1),
+			scratch: s, seed: rand.Uint64(), parts: parts, //nolint:gosec // it only has to differ
+			starts: make([]uint64, 0, knownBlocks(count)),
 		},
 		buf: make([]byte, 0, writeBytes),
 	}
@@ -159,7 +188,16 @@ func (w *knownWriter) add(fp Fingerprint) {
 	if len(w.buf)%blockBytes == 0 {
 		w.file.starts = append(w.file.starts, first(fp))
 	}
-	if w.buf = binary.LittleEndian.AppendUint64(w.buf, w.file.word(fp)); len(w.buf) == writeBytes {
+	w.buf = binary.LittleEndian.AppendUint64(w.buf, w.file.word(fp))
+	if len(w.buf)%blockBytes == blockWords*8 {
+		w.endBlock()
+	}
+}
+
+func (w *knownWriter) endBlock() {
+	words := w.buf[len(w.buf)-blockWords*8:]
+	w.buf = binary.LittleEndian.AppendUint64(w.buf, w.file.checksum(words, len(w.file.starts)-1))
+	if len(w.buf) == writeBytes {
 		w.flush()
 	}
 }
@@ -174,7 +212,8 @@ func (w *knownWriter) flush() {
 // finish returns the file when all of it is written.
 func (w *knownWriter) finish() (*knownFile, error) {
 	if rest := len(w.buf) % blockBytes; rest > 0 {
-		w.buf = append(w.buf, make([]byte, blockBytes-rest)...)
+		w.buf = append(w.buf, make([]byte, blockWords*8-rest)...)
+		w.endBlock()
 	}
 	if len(w.buf) > 0 && w.err == nil {
 		w.flush()
@@ -191,12 +230,25 @@ func (f *Frontier) beginFile() *knownWriter {
 	if f.opts.Scratch == nil {
 		return nil
 	}
-	s, err := f.opts.Scratch(count * 8)
+	s, err := f.opts.Scratch(knownBlocks(count) * blockBytes)
 	if err != nil {
 		f.opts.ScratchFailed(fmt.Errorf("open a file for known fingerprints: %w", err))
 		return nil
 	}
-	return newKnownWriter(s, count)
+	return newKnownWriter(s, count, f.beginPart())
+}
+
+// beginPart has all that is not committed yet, and all that comes, in the last part of
+// the filter or in later ones. It returns how many there are before.
+func (f *Frontier) beginPart() (parts int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.filter.extend() {
+		f.shareMemory()
+	}
+	parts = len(f.filter.parts) - 1
+	f.eachUncommitted(f.passOn)
+	return parts
 }
 
 // endFile puts a file in the place of the one before, if all committed fingerprints were

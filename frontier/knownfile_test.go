@@ -103,7 +103,7 @@ func (m *memScratch) Close() error {
 func written(t *testing.T, fps []Fingerprint) (*knownFile, *memScratch) {
 	t.Helper()
 	s := &memScratch{of: &scratches{open: 1}}
-	w := newKnownWriter(s, int64(len(fps)))
+	w := newKnownWriter(s, int64(len(fps)), 1)
 	for fp, err := range w.copying(sequence(slices.SortedFunc(slices.Values(fps), compareFingerprints))) {
 		if err != nil {
 			t.Fatalf("%x: %v", fp, err)
@@ -116,19 +116,39 @@ func written(t *testing.T, fps []Fingerprint) (*knownFile, *memScratch) {
 	return k, s
 }
 
-// found counts those that a file has.
-func found(t *testing.T, k *knownFile, fps []Fingerprint) (n int) {
+func questions(fps []Fingerprint, late bool) []question {
+	ask := make([]question, len(fps))
+	for i, fp := range fps {
+		ask[i] = question{fp: fp, late: late}
+	}
+	return ask
+}
+
+// found counts those that a file has, and those of which it says that they are new.
+func found(t *testing.T, k *knownFile, fps []Fingerprint) (known, fresh int) {
 	t.Helper()
-	known := make([]bool, len(fps))
-	if err := k.find(fps, known); err != nil {
+	ask := questions(fps, false)
+	if err := k.answer(ask); err != nil {
 		t.Fatal(err)
 	}
-	for _, is := range known {
-		if is {
-			n++
+	for _, q := range ask {
+		switch {
+		case q.known && q.answered:
+			known++
+		case q.answered:
+			fresh++
+		case q.known:
+			t.Errorf("%x is known and not answered", q.fp)
 		}
 	}
-	return n
+	ask = questions(fps, true)
+	if err := k.answer(ask); err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(ask, func(q question) bool { return q.answered && !q.known }) {
+		t.Error("what may have come later is said to be new")
+	}
+	return known, fresh
 }
 
 func randomFingerprints(rng *rand.Rand, n int) []Fingerprint {
@@ -143,38 +163,38 @@ func randomFingerprints(rng *rand.Rand, n int) []Fingerprint {
 // blocks, too, and nothing else.
 func TestKnownFile(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{0, 1, 511, 512, 513, 1024, 20_000} {
+	for _, n := range []int{0, 1, 510, 511, 512, 1022, 20_000} {
 		fps := randomFingerprints(rng, n)
 		if n > 500 {
 			fps[3], fps[4] = Fingerprint{}, Fingerprint(bytes.Repeat([]byte{255}, 16))
 		}
 		k, s := written(t, fps)
-		if got := found(t, k, fps); got != n {
-			t.Errorf("%d of %d are found", got, n)
+		if known, fresh := found(t, k, fps); known != n || fresh != 0 {
+			t.Errorf("%d of %d are found, %d are new", known, n, fresh)
 		}
-		if got := found(t, k, randomFingerprints(rng, 1000)); got != 0 {
-			t.Errorf("of %d: %d strangers are found", n, got)
+		if known, fresh := found(t, k, randomFingerprints(rng, 1000)); known != 0 || fresh != 1000 {
+			t.Errorf("of %d: %d of 1000 strangers are found, %d are new", n, known, fresh)
 		}
-		if n < 500 && found(t, k, []Fingerprint{{}}) != 0 {
+		if known, _ := found(t, k, []Fingerprint{{}}); n < 500 && known != 0 {
 			t.Error("zero is found, which was not written")
 		}
-		if want := (n + 511) / 512 * blockBytes; len(s.data) != want {
+		if want := (n + 510) / 511 * blockBytes; len(s.data) != want {
 			t.Errorf("%d take %d bytes, want %d", n, len(s.data), want)
 		}
 		if err := errors.Join(k.close(), k.close()); err != nil || s.of.open != 0 {
 			t.Errorf("close: %v, %d open", err, s.of.open)
 		}
-		if got := found(t, k, fps); got != 0 {
-			t.Errorf("a closed file has %d", got)
+		if known, fresh := found(t, k, fps); known != 0 || fresh != 0 {
+			t.Errorf("a closed file has %d, and says of %d that they are new", known, fresh)
 		}
 	}
 }
 
 // TestKnownFileAlike checks fingerprints that begin alike over several blocks: those in
-// the last of these are found, and strangers among them are not.
+// the last of these are found, and of none it is said that it is new.
 func TestKnownFileAlike(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	fps := randomFingerprints(rng, 3000)
+	fps := randomFingerprints(rng, 4000)
 	var alike, strangers []Fingerprint
 	for i := range uint64(4000) {
 		fp := Fingerprint{0x80}
@@ -185,29 +205,37 @@ func TestKnownFileAlike(t *testing.T) {
 			strangers = append(strangers, fp)
 		}
 	}
-	k, _ := written(t, append(slices.Clone(fps), alike...))
-	if got := found(t, k, fps); got != len(fps) {
-		t.Errorf("%d of %d others are found", got, len(fps))
-	}
-	if got := found(t, k, alike); got < 1 || got > 512 {
-		t.Errorf("%d of %d that begin alike are found, want those of one block", got, len(alike))
-	}
-	if got := found(t, k, strangers); got != 0 {
-		t.Errorf("%d strangers are found", got)
+	for range 24 { // wherever a block begins
+		k, _ := written(t, append(slices.Clone(fps), alike...))
+		if known, fresh := found(t, k, fps); known != len(fps) || fresh != 0 {
+			t.Errorf("%d of %d others are found, %d are new", known, len(fps), fresh)
+		}
+		if known, fresh := found(t, k, alike); known < 1 || known > blockWords || fresh != 0 {
+			t.Errorf("%d of %d that begin alike are found, want those of one block; %d are new", known, len(alike), fresh)
+		}
+		if known, _ := found(t, k, strangers); known != 0 {
+			t.Errorf("%d strangers are found", known)
+		}
+		fps = fps[blockWords/23:]
 	}
 }
 
 // TestKnownFileDamaged checks that whatever becomes of a file's bytes, nothing is found
-// that was not written: not in garbage, in blocks of other places, nor in those of
-// another file, which is what a disk may give back.
+// that was not written, and nothing that was written is new: not in garbage, in blocks of
+// other places, nor in those of another file, which is what a disk may give back.
 func TestKnownFileDamaged(t *testing.T) {
-	const n = 8 * 512
+	const n = 8 * blockWords
 	rng := rand.New(rand.NewPCG(5, 6))
 	fps, others := randomFingerprints(rng, n), randomFingerprints(rng, n)
 	for name, damage := range map[string]func(data []byte){
 		"bits": func(data []byte) {
 			for range 2 * n {
 				data[rng.IntN(len(data))] ^= 1 << rng.IntN(8)
+			}
+		},
+		"a bit of each block": func(data []byte) {
+			for i := 0; i < len(data); i += blockBytes {
+				data[i+rng.IntN(blockBytes)] ^= 1 << rng.IntN(8)
 			}
 		},
 		"garbage": func(data []byte) {
@@ -222,32 +250,40 @@ func TestKnownFileDamaged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, s := written(t, fps)
 			damage(s.data[:len(s.data)/2])
-			if got := found(t, k, others); got != 0 {
-				t.Errorf("%d are found that were not written", got)
+			known, fresh := found(t, k, others)
+			if known != 0 {
+				t.Errorf("%d are found that were not written", known)
 			}
-			if got := found(t, k, fps); got < n/2-512 || got > n*7/10 {
-				t.Errorf("%d of %d are found, half of them in damaged blocks", got, n)
+			if fresh < n/3 || fresh > n*2/3 {
+				t.Errorf("%d of %d strangers are new, half of them in damaged blocks", fresh, n)
+			}
+			known, fresh = found(t, k, fps)
+			if fresh != 0 {
+				t.Errorf("%d that were written are new", fresh)
+			}
+			if known < n/2-blockWords {
+				t.Errorf("%d of %d are found, half of them in damaged blocks", known, n)
 			}
 		})
 	}
 	k, s := written(t, fps)
 	s.data = s.data[:len(s.data)/2+1]
-	if err := k.find(fps, make([]bool, n)); !errors.Is(err, io.EOF) || s.of.open != 0 {
+	if err := k.answer(questions(fps, false)); !errors.Is(err, io.EOF) || s.of.open != 0 {
 		t.Errorf("a file that is cut off: %v, %d open", err, s.of.open)
 	}
-	if got := found(t, k, fps); got != 0 {
-		t.Errorf("it was closed and has %d", got)
+	if known, fresh := found(t, k, fps); known != 0 || fresh != 0 {
+		t.Errorf("it was closed and has %d, and says of %d that they are new", known, fresh)
 	}
 }
 
 // TestKnownFileWriteFails checks that a file that cannot be written is closed at once,
 // which gives its room back, and that whoever reads from it gets all the same.
 func TestKnownFileWriteFails(t *testing.T) {
-	const words = writeBytes / 8
+	const words = writeBytes / blockBytes * blockWords
 	for at := range 4 {
 		writes := 0
 		s := &memScratch{of: &scratches{open: 1, fail: func(op string) bool { writes++; return op == "write" && writes > at }}}
-		w := newKnownWriter(s, 3*words+1)
+		w := newKnownWriter(s, 3*words+1, 1)
 		passed := 0
 		for _, err := range w.copying(sequence(make([]Fingerprint, 3*words+1))) {
 			if passed++; err != nil || s.of.open != 1-min(passed/words/(at+1), 1) && passed%words == 1 {
@@ -363,6 +399,72 @@ func TestKnownFileSparesLookups(t *testing.T) {
 		if _, open, _, err := s.counts(); open != 0 || err != nil {
 			t.Errorf("%d files are open at the end, %v", open, err)
 		}
+	})
+}
+
+// TestKnownFileSparesStrangers checks that what is new is hardly ever looked up in the
+// store, though the filter has no memory to tell it from what is known.
+func TestKnownFileSparesStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s scratches
+		c := scratchCrawl{harness: start(t, newMemStore(), s.options()), rng: rand.New(rand.NewPCG(13, 14))}
+		c.grow(1000)
+		synctest.Wait()
+		c.stop()
+		for range 1_200_000 { // what a filter of its size cannot hold
+			c.store.seen[randomFingerprint(c.rng)] = true
+		}
+		c.store.books.Seen = int64(len(c.store.seen))
+		c.harness = start(t, c.store, s.options())
+		synctest.Wait()
+		asked, reads := c.store.lookups, s.reads
+		c.grow(2000)
+		t.Logf("filter of %d parts, %d bytes", len(c.filter.parts), c.filter.size())
+		if n := s.reads - reads; n < 100 {
+			t.Errorf("%d blocks were read for 2000 new fingerprints: the filter tells them apart", n)
+		}
+		if n := c.store.lookups - asked; n > 20 {
+			t.Errorf("the store was asked %d times about 2000 new fingerprints", n)
+		}
+		c.stop()
+	})
+}
+
+// TestKnownFileBegins checks that what is not committed yet when a file is begun, and so
+// is not in it, is known when it has left memory.
+func TestKnownFileBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s scratches
+		o := s.options()
+		o.GroupPages = 1000
+		var c scratchCrawl
+		var between []Fingerprint
+		rng := rand.New(rand.NewPCG(17, 18))
+		o.Scratch = func(size int64) (Scratch, error) {
+			fps := crowd(rng, 50)
+			c.admit(links(fps))
+			between = append(between, fps...)
+			return s.new(size)
+		}
+		c = scratchCrawl{harness: start(t, newMemStore(), o), rng: rand.New(rand.NewPCG(15, 16))}
+		for range 10 {
+			c.grow(1000)
+			synctest.Wait()
+			if err := c.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			c.grow(200) // until it has left memory
+			synctest.Wait()
+			for _, fp := range between {
+				if got := c.kept(links([]Fingerprint{fp})); got.Links != 0 {
+					t.Fatalf("%d known: what was admitted when a file was begun is new", len(c.all))
+				}
+			}
+		}
+		if len(between) < 200 {
+			t.Errorf("%d files were begun", len(between)/50)
+		}
+		c.stop()
 	})
 }
 
