@@ -329,7 +329,10 @@ func (f *Frontier) known(ctx context.Context, fps []Fingerprint) ([]bool, error)
 func (f *Frontier) lookUp(ctx context.Context, file *knownFile, ask []question) error {
 	slices.SortFunc(ask, func(a, b question) int { return compareFingerprints(a.fp, b.fp) })
 	if err := file.answer(ask); err != nil {
-		f.opts.ScratchFailed(err)
+		select {
+		case f.unread <- err:
+		default: // one is enough, the file is closed
+		}
 	}
 	var left []Fingerprint
 	for _, q := range ask {

@@ -94,6 +94,7 @@ type Frontier struct {
 
 	filtering chan struct{} // closed when there is a filter to be filled
 	growing   chan struct{} // receives a value when the file of known fingerprints is outgrown
+	unread    chan error    // receives why the file could not be read, to be told of where nothing is locked
 
 	changed chan struct{}
 	kick    chan struct{}
@@ -128,7 +129,7 @@ func Open(ctx context.Context, store Store, opts Options) (*Frontier, error) {
 	}
 	f := &Frontier{
 		store: store, opts: opts, tier: newTier(opts.SeenBytes), hosts: map[string]*host{},
-		filtering: make(chan struct{}), growing: make(chan struct{}, 1),
+		filtering: make(chan struct{}), growing: make(chan struct{}, 1), unread: make(chan error, 1),
 		changed: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -292,7 +292,15 @@ func (f *Frontier) writeFiles(ctx context.Context) error {
 	for {
 		select {
 		case <-f.growing:
+		case err := <-f.unread:
+			f.opts.ScratchFailed(err)
+			continue
 		case <-ctx.Done():
+			select {
+			case err := <-f.unread:
+				f.opts.ScratchFailed(err)
+			default:
+			}
 			return nil
 		}
 		f.mu.Lock()

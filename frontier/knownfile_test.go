@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,8 @@ type scratches struct {
 	reads  int
 	fail   func(op string) bool // if set, says which operations fail
 	failed []error              // as the frontier was told
+
+	frontier atomic.Pointer[Frontier] // if set, it is asked as it tells of a failure
 }
 
 var errScratch = errors.New("scratch failed")
@@ -47,6 +50,9 @@ func (s *scratches) new(int64) (Scratch, error) {
 
 func (s *scratches) options() Options {
 	return Options{SeenBytes: 1, GroupPages: 7, Scratch: s.new, ScratchFailed: func(err error) {
+		if f := s.frontier.Load(); f != nil {
+			_ = f.Err() // as whoever logs the failure may; nothing may be locked
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.failed = append(s.failed, err)
@@ -375,7 +381,10 @@ func TestKnownFileSparesLookups(t *testing.T) {
 		c.grow(1000)
 		c.again() // beside the filling
 		spared("overflown")
-		c.grow(20_000)
+		for range 10 {
+			c.grow(2000)
+			synctest.Wait() // until the file is replaced
+		}
 		spared("grown")
 		synctest.Wait()
 		if opened, open, _, _ := s.counts(); opened < 5 || open != 1 {
@@ -492,12 +501,14 @@ func scratchFails(t *testing.T, op string, at int, stays bool) {
 		return count == at+1 || stays && count > at
 	}
 	c := scratchCrawl{harness: start(t, newMemStore(), s.options()), rng: rand.New(rand.NewPCG(9, uint64(at)))}
+	s.frontier.Store(c.Frontier)
 	for range 3 {
 		c.grow(1000)
 		synctest.Wait()
 		c.again()
 	}
 	c.resume(s.options())
+	s.frontier.Store(c.Frontier)
 	c.again()
 	synctest.Wait()
 	c.again()
@@ -564,6 +575,7 @@ func TestKnownFileIsReplaced(t *testing.T) {
 		mu.Lock()
 		known = at + 500
 		mu.Unlock()
+		time.Sleep(time.Millisecond) // lets the file be written
 	}
 	if err := errors.Join(f.Close(false), <-ended); err != nil {
 		t.Error(err)

@@ -96,7 +96,7 @@ func parseDomain(entry string) (domain, error) {
 		}
 		port = strconv.FormatUint(number, 10)
 	}
-	if _, second := cutPort(host); second != "" || strings.ContainsAny(host, "/\\?#@*") {
+	if name, _ := cutPort(host); name != host || strings.ContainsAny(host, "/\\?#@*") {
 		return domain{}, fmt.Errorf("parse domain %q: want a host name such as example.com", entry)
 	}
 	s, err := normal("http://" + host + "/")

@@ -266,7 +266,7 @@ func TestDomainAllowed(t *testing.T) {
 }
 
 func TestParseDomainsNamesEachFault(t *testing.T) {
-	entries := []string{"https://a.org/", "b.org:http", "*.c.org", "d.org:99999", "d.org:80:", "e f", "", "..", "0..", "g..h", "good.org", "[::1"}
+	entries := []string{"https://a.org/", "b.org:http", "*.c.org", "d.org:99999", "d.org:80:", "e f", "", "..", "0..", "g..h", "good.org", "[::1", "fe80::1", "1::1", "d.org::80", "[::1]::80"}
 	d, err := ParseDomains(entries)
 	if err == nil {
 		t.Fatal("no error")

@@ -52,6 +52,30 @@ func TestScratch(t *testing.T) {
 	}
 }
 
+// TestScratchOfTheUser checks that files of common names beside a crawl stay.
+func TestScratchOfTheUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "crawl")
+	d, err := OpenDirectory(path, "spider")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"scratch", "notes"} {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := d.Scratch(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Close(), d.Discard(), d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, path); !slices.Contains(got, "scratch") || !slices.Contains(got, "notes") {
+		t.Errorf("what is left is %v", got)
+	}
+}
+
 func entries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	all, err := os.ReadDir(dir)
