@@ -93,6 +93,40 @@ func TestStringsStay(t *testing.T) {
 	}
 }
 
+// TestNamesStay names a handler by a part of the page, which is gone when that handler runs.
+func TestNamesStay(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		kind := strings.Repeat("Z", 300)
+		if r.URL.Path == "/" {
+			kind = "detail"
+		}
+		fmt.Fprintf(w, "<p data-kind=%s>%s", kind, strings.Repeat("x ", 2500))
+	}))
+	t.Cleanup(server.Close)
+	details := 0
+	s := &Spider{
+		Name: "names", StartURLs: []string{server.URL + "/"}, IgnoreRobots: true, Concurrency: 1,
+		Logger: slog.New(slog.DiscardHandler),
+		Parse: func(_ context.Context, page *Response, out *Output) error {
+			kind := page.CSS("p").Node().Attr(0).Value
+			for i := range 100 {
+				out.Request(&Request{URL: fmt.Sprintf("%s/%d", server.URL, i), Handler: kind})
+			}
+			return nil
+		},
+		Handlers: map[string]Handler{"detail": func(_ context.Context, page *Response, _ *Output) error {
+			details++
+			_ = page.CSS("p").Text() // its tree takes the memory of the first one
+			return nil
+		}},
+	}
+	r, err := Run(t.Context(), s)
+	if err != nil || details != 100 || r.Stats.Failed != 0 {
+		t.Errorf("%d details, %v, %v", details, r, err)
+	}
+}
+
 // A session that hands a response out twice is left its memory.
 func TestBodyOfOthers(t *testing.T) {
 	base := numbered(t)

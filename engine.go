@@ -68,7 +68,10 @@ func (e *engine) run(ctx context.Context) error {
 	e.leasing.Lock()
 	e.callAnother() // the first one
 	e.leasing.Unlock()
-	<-e.ended
+	select {
+	case <-e.ended:
+	case <-e.stopper.soft: // there may be no worker that notices: handlers may hold all slots
+	}
 	e.drain()
 	return errors.Join(append(e.abandoned, seeds.wait(e.stopper.hard))...)
 }

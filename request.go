@@ -180,7 +180,7 @@ func (s *Spider) task(r *Request, from *origin, t *frontier.Task, st *stored) er
 	if r.Priority > frontier.MaxPriority || r.Priority < -frontier.MaxPriority {
 		return fmt.Errorf("request %s: priority %d is beyond ±%d", r.URL, r.Priority, frontier.MaxPriority)
 	}
-	t.Handler, t.Session = r.Handler, r.Session
+	t.Handler, t.Session = strings.Clone(r.Handler), strings.Clone(r.Session) // they may be parts of the page
 	t.Priority, t.Unfiltered = int32(r.Priority), r.DontFilter
 	return s.identify(t, st)
 }

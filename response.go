@@ -13,8 +13,9 @@ import (
 // A Response is a page, as its handler sees it. It is valid until the handler
 // returns, since the memory of its tree and of its Body is used again for other pages:
 // selections are empty from then on, strings that they gave stay, and of Body what is to
-// be kept is copied; items and requests are, when they are put out. It is for one
-// goroutine at a time; goroutines that read it must end before the handler does.
+// be kept is copied; items and requests are, when they are put out. A hook has it until the
+// hook returns. It is for one goroutine at a time; goroutines that read it must end before
+// the handler does.
 type Response struct {
 	// URL is where the page finally was, after redirects.
 	URL string

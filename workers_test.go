@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/clew-crawler/clew/fetch"
 )
@@ -60,6 +61,35 @@ func TestWorkersGoOn(t *testing.T) {
 	}
 	if len(s.ids) > 4 {
 		t.Errorf("%d goroutines fetched for 4 slots", len(s.ids))
+	}
+}
+
+// TestPauseWhenAllSlotsHang pauses a crawl whose handlers do not heed their context: with a
+// slot left or without, they are given up after the pause timeout, and the crawl says so.
+func TestPauseWhenAllSlotsHang(t *testing.T) {
+	for _, slots := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(slots, " slots"), func(t *testing.T) {
+			conBubble(t, func(t *testing.T) {
+				s := conSpider(newConWeb(func(conVisit) conReply { return conReply{} }), conHost+"/0", conHost+"/1")
+				s.Concurrency, s.ConcurrencyPerHost = slots, slots
+				s.Parse = func(context.Context, *Response, *Output) error {
+					time.Sleep(24 * time.Hour)
+					return nil
+				}
+				c, wait := conStart(t, s, conDisk(), PauseTimeout(time.Minute))
+				time.Sleep(time.Minute)
+				begin := time.Now()
+				c.Pause()
+				_, err := wait()
+				if took := time.Since(begin); took > 2*time.Minute {
+					t.Errorf("pausing took %v", took)
+				}
+				if err == nil || !strings.Contains(err.Error(), "abandoned") {
+					t.Errorf("error %v", err)
+				}
+				time.Sleep(30 * time.Hour) // until the abandoned ones return
+			})
+		})
 	}
 }
 

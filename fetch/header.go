@@ -80,6 +80,7 @@ func (s *HTTP) override(h, own http.Header) {
 		for _, f := range s.fields {
 			if f.canonical == canonical && f.name != name {
 				delete(h, f.name)
+				delete(h, canonical) // which may say that it is there under that name
 			}
 		}
 	}
@@ -98,6 +99,9 @@ func put(h http.Header, name, canonical string, values []string) {
 	case "Host", "Cookie", "Authorization":
 		name = canonical
 	case "User-Agent":
+		if own, ok := h[canonical]; name == canonical && ok && own == nil {
+			return // it is there under another name
+		}
 		if name != canonical {
 			h[canonical] = nil // keeps net/http from adding its own
 		}

@@ -152,6 +152,25 @@ func TestHeaderNamesAreKept(t *testing.T) {
 	}
 }
 
+// TestUserAgentOnce checks a header that has a field under two names: one of them is sent,
+// the same each time.
+func TestUserAgentOnce(t *testing.T) {
+	session := newSession(t, HTTPOptions{})
+	target, err := parseURL("http://a.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // the order of a map is random
+		h, err := session.header(&Request{Header: http.Header{"User-Agent": {"one"}, "user-agent": {"two"}}}, target, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h["User-Agent"]) != 0 || len(h["user-agent"]) != 1 {
+			t.Fatalf("sent twice: %v", h)
+		}
+	}
+}
+
 // What one request adds, and what is done with a response, is not in the next.
 func TestHeaderIsEachRequestsOwn(t *testing.T) {
 	session := newSession(t, HTTPOptions{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
