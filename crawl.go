@@ -270,7 +270,7 @@ func (c *Crawl) newEngine(ctx context.Context) (e *engine, err error) {
 		return nil, err
 	}
 	e = &engine{
-		spider: c.spider, opts: c.opts, log: c.log, stopper: c.stopper,
+		spider: c.spider, opts: c.opts, log: c.log, stopper: c.stopper, met: newMetLinks(),
 		slots: c.spider.concurrency(), inFlight: map[*page]struct{}{},
 		ended: make(chan struct{}), crew: crew{call: make(chan struct{}, c.spider.concurrency()), timer: time.NewTimer(0)},
 	}

@@ -34,6 +34,7 @@ type engine struct {
 	robots   *robotsKeeper
 	hosts    *hostHealth
 	suspects *suspects
+	met      *metLinks
 	stopper  *stopper
 
 	work  context.Context //nolint:containedctx // cancelled when what is in flight is given up

@@ -140,7 +140,11 @@ func (o *Output) Contents() (*Contents, error) {
 	for _, it := range h.items.items {
 		c.Items = append(c.Items, append(json.RawMessage(nil), it.Line...))
 	}
-	for _, t := range h.links.packed() {
+	tasks, err := h.links.packed(o.spider, o.resolved)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tasks {
 		r, _, err := decode(&t)
 		if err != nil {
 			return nil, err

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/clew-crawler/clew/frontier"
 )
 
@@ -37,18 +39,26 @@ func (p *prepared) reuse(h *harvest) {
 }
 
 // A linkList holds the requests that a page puts out. Most links of a page lead to what
-// is known already, so the payload of an ordinary one is written when it is needed.
+// is known already, so the payload of an ordinary one is written when it is needed, and
+// of one that was met not even the task is made.
 type linkList struct {
 	from    origin
 	literal bool // isLiteral of the referer
 	tasks   []frontier.Task
-	urls    []string // of tasks without a payload; "" for the others
+	notes   []linkNote // of each task
+}
+
+// A linkNote says what a task has still to get, and how it can be remembered.
+type linkNote struct {
+	url string       // of a task without a payload
+	met string       // a link that leads to what is known: the task is empty
+	key xxh3.Uint128 // of a link, see metLinks
 }
 
 func (l *linkList) empty() {
 	clear(l.tasks)
-	clear(l.urls)
-	l.tasks, l.urls = l.tasks[:0], l.urls[:0]
+	clear(l.notes)
+	l.tasks, l.notes = l.tasks[:0], l.notes[:0]
 }
 
 // add appends the task of a request, unless its host is not allowed. size is what it
@@ -73,34 +83,53 @@ func (l *linkList) add(s *prepared, r *Request) (size int, err error) {
 		}
 		url = ""
 	}
-	l.urls = append(l.urls, url)
+	l.notes = append(l.notes, linkNote{url: url})
 	return len(url) + len(l.from.referer) + len(t.Payload), nil
 }
 
-// packed returns all tasks with their payloads.
-func (l *linkList) packed() []frontier.Task {
+// addMet appends a link that was met.
+func (l *linkList) addMet(href string) {
+	l.tasks = append(l.tasks, frontier.Task{})
+	l.notes = append(l.notes, linkNote{met: href})
+}
+
+// packed returns all tasks with their payloads. Links that were met become tasks by way
+// of resolved.
+func (l *linkList) packed(s *prepared, resolved func(href string) (*Request, error)) ([]frontier.Task, error) {
 	for i := range l.tasks {
+		if href := l.notes[i].met; href != "" {
+			r, err := resolved(href)
+			if err != nil {
+				return nil, err
+			}
+			if l.tasks[i], err = s.encode(r, l.from); err != nil {
+				return nil, err
+			}
+			l.notes[i] = linkNote{}
+		}
 		l.pack(i)
 	}
-	return l.tasks
+	return l.tasks, nil
 }
 
 func (l *linkList) pack(i int) {
-	if l.urls[i] != "" {
-		st := stored{URL: l.urls[i], Depth: l.from.depth, Referer: l.from.referer}
-		l.tasks[i].Payload, l.urls[i] = st.plain(), ""
+	if l.notes[i].url != "" {
+		st := stored{URL: l.notes[i].url, Depth: l.from.depth, Referer: l.from.referer}
+		l.tasks[i].Payload, l.notes[i].url = st.plain(), ""
 	}
 }
 
 // unknown leaves out the tasks that are known, and returns the others with their
 // payloads. What is known stays known, so their admission would drop them, too.
-func (l *linkList) unknown(ctx context.Context, f *frontier.Frontier) (tasks []frontier.Task, known int64) {
+func (l *linkList) unknown(ctx context.Context, f *frontier.Frontier, met *metLinks) (tasks []frontier.Task, known int64) {
+	known = l.dropMet()
 	if len(l.tasks) == 0 {
-		return nil, 0
+		return nil, known
 	}
 	left := l.tasks[:0]
 	for i, isKnown := range f.Recall(ctx, l.tasks) {
 		if isKnown && !l.tasks[i].Unfiltered {
+			met.add(l.notes[i].key)
 			known++
 			continue
 		}
@@ -108,6 +137,23 @@ func (l *linkList) unknown(ctx context.Context, f *frontier.Frontier) (tasks []f
 		left = append(left, l.tasks[i])
 	}
 	return left, known
+}
+
+// dropMet leaves out the links that were met, and returns how many there were.
+func (l *linkList) dropMet() (n int64) {
+	to := 0
+	for i := range l.notes {
+		if l.notes[i].met != "" {
+			n++
+			continue
+		}
+		if to < i {
+			l.tasks[to], l.notes[to] = l.tasks[i], l.notes[i]
+		}
+		to++
+	}
+	l.tasks, l.notes = l.tasks[:to], l.notes[:to]
+	return n
 }
 
 // An itemList holds the items that a page puts out, as lines of JSON in memory that they

@@ -25,7 +25,7 @@ type scratchWatch struct {
 }
 
 func (w *scratchWatch) MaybeError(op errorfs.Op) error {
-	if filepath.Base(op.Path) != "frontier.scratch" {
+	if filepath.Base(op.Path) != "frontier-scratch" {
 		return nil
 	}
 	switch op.Kind { //nolint:exhaustive // the others are not counted
@@ -70,7 +70,7 @@ func TestKnownFile(t *testing.T) {
 				if warns := strings.Contains(log, "looking up known requests takes longer"); warns != (tt.file && !tt.used) {
 					t.Errorf("the log is\n%s", log)
 				}
-				if names, err := disk.List(faultDir); err != nil || slices.Contains(names, "frontier.scratch") {
+				if names, err := disk.List(faultDir); err != nil || slices.Contains(names, "frontier-scratch") {
 					t.Errorf("the directory has %v, %v", names, err)
 				}
 			})

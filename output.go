@@ -29,6 +29,7 @@ type Output struct {
 	page   *Response
 	state  func(key string) ([]byte, error)
 	log    *slog.Logger
+	met    *metLinks
 
 	mu      sync.Mutex
 	sealed  bool
@@ -131,13 +132,13 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		}
 		o.base = base
 	}
+	if len(opts) == 0 {
+		o.follow(href)
+		return
+	}
 	u, err := o.base.Resolve(href)
 	if err != nil {
 		o.found.bad++
-		return
-	}
-	if len(opts) == 0 {
-		o.request(&Request{URL: u, Session: o.page.Request.Session, resolved: true}) // never leaves the stack
 		return
 	}
 	r := &Request{URL: u, Session: o.page.Request.Session, resolved: true}
@@ -146,6 +147,37 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 	}
 	r.resolved = r.URL == u
 	o.request(r)
+}
+
+// follow is Follow without options. A link that was met is not even resolved.
+func (o *Output) follow(href string) {
+	session := o.page.Request.Session
+	var key xxh3.Uint128
+	if scope, ok := o.base.Scope(href); ok {
+		if key = o.met.key(scope, session, href); o.met.contains(key) {
+			o.gather().links.addMet(href)
+			o.grow(len(scope) + len(href) + len(o.page.URL))
+			return
+		}
+	}
+	u, err := o.base.Resolve(href)
+	if err != nil {
+		o.found.bad++
+		return
+	}
+	if o.request(&Request{URL: u, Session: session, resolved: true}) { // it never leaves the stack
+		notes := o.harvest.links.notes
+		notes[len(notes)-1].key = key
+	}
+}
+
+// resolved is the request of a link without options.
+func (o *Output) resolved(href string) (*Request, error) {
+	u, err := o.base.Resolve(href)
+	if err != nil {
+		return nil, err
+	}
+	return &Request{URL: u, Session: o.page.Request.Session, resolved: true}, nil
 }
 
 // Request fetches something else than a link of the page. Its URL is absolute; one
@@ -159,7 +191,8 @@ func (o *Output) Request(r *Request) {
 	o.request(r)
 }
 
-func (o *Output) request(r *Request) {
+// request reports whether it has taken a request.
+func (o *Output) request(r *Request) bool {
 	switch size, err := o.gather().links.add(o.spider, r); {
 	case isBadURL(err):
 		o.found.bad++
@@ -169,7 +202,9 @@ func (o *Output) request(r *Request) {
 		o.found.offsite++
 	default:
 		o.grow(size)
+		return true
 	}
+	return false
 }
 
 // isBadURL tells a URL that the web is full of from a fault of the program.

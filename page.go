@@ -383,7 +383,7 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 		return failed(fmt.Errorf("handler %q is not registered", p.lease.Handler), r.Status)
 	}
 	out := &Output{
-		spider: e.spider, ctx: ctx, page: r, log: e.log,
+		spider: e.spider, ctx: ctx, page: r, log: e.log, met: e.met,
 		state: func(key string) ([]byte, error) { return e.frontier.Value(ctx, frontier.KindState, key) },
 	}
 	p.out.Store(out)
@@ -396,7 +396,7 @@ func (p *page) handle(ctx context.Context, r *Response) verdict {
 		state: frontier.Done, status: r.Status, page: true, found: out.found, custom: out.custom,
 		harvest: out.take(), updates: out.updates,
 	}
-	v.links, v.duplicates = v.harvest.links.unknown(ctx, e.frontier)
+	v.links, v.duplicates = v.harvest.links.unknown(ctx, e.frontier, e.met)
 	v.items = v.harvest.items.items
 	return v
 }

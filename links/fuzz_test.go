@@ -68,6 +68,36 @@ func FuzzOrigin(f *testing.F) {
 	})
 }
 
+// FuzzScope holds that a link leads to the same URL on all pages with the same scope.
+func FuzzScope(f *testing.F) {
+	for _, href := range []string{
+		"a", "/a", "//b/c", "?a", "#a", "", " ?a", "\t#a", "../a?b", "./", ".", "http://a/b", "http:a", "Http:", "http:?a", "https:/a", "HTTP://a/b",
+		"\\a", "/\\a", "a/../..", "mailto:a", "http://", "ht\ttp://a", "/\n/a", "%2e%2e/a", ";a", ":a", "é", "\u00a0?a", "\x00?a", "http:///a",
+	} {
+		f.Add("http://u@site.test:81/a/b/c?d", "e?f=g/h", href)
+		f.Add("https://site.test/", "x", href)
+	}
+	f.Fuzz(func(t *testing.T, page, other, href string) {
+		one, err := NewBase(page)
+		if err != nil {
+			return
+		}
+		two, err := NewBase(one.directory + other) // often one of the same folder
+		if err != nil {
+			return
+		}
+		scope, ok := one.Scope(href)
+		if scope2, ok2 := two.Scope(href); !ok || !ok2 || scope != scope2 {
+			return
+		}
+		url, err := one.Resolve(href)
+		url2, err2 := two.Resolve(href)
+		if url != url2 || (err == nil) != (err2 == nil) {
+			t.Errorf("%q is %q, %v on %q, and %q, %v on %q", href, url, err, one, url2, err2, two)
+		}
+	})
+}
+
 // FuzzDomains holds that a domain that can be read contains itself and what is below
 // it, and not what merely ends like it.
 func FuzzDomains(f *testing.F) {

@@ -76,6 +76,23 @@ func (b *Base) Resolve(href string) (string, error) {
 	return parse(href, b.parse)
 }
 
+// Scope returns the beginning of the base URL on which it depends where href leads: on
+// all pages with that scope the same URL comes of it, or the same error. It is "" where
+// href is absolute; false where nothing less than the whole URL tells.
+func (b *Base) Scope(href string) (scope string, ok bool) {
+	switch {
+	case href == "" || href[0] <= ' ' || href[0] == '?' || href[0] == '#':
+		return "", false
+	case strings.HasPrefix(href, "http://") || strings.HasPrefix(href, "https://"):
+		return "", true
+	case href[0] == '/':
+		return b.origin, true
+	case strings.IndexByte(href, ':') >= 0: // "http:?a" is relative to the path
+		return "", false
+	}
+	return b.directory, true
+}
+
 // parse resolves what is not simple.
 func (b *Base) parse(href string) (*whatwg.Url, error) {
 	b.once.Do(func() {

@@ -24,7 +24,7 @@ const (
 	reportName   = "report.json"
 	removedName  = "frontier.removed" // a frontier on its way out
 	damagedName  = "damaged"          // what a run found wrong that opening does not see
-	scratchName  = "frontier.scratch" // for the moment in which such a file has a name
+	scratchName  = "frontier-scratch" // for the moment in which such a file has a name
 )
 
 // Format is the number of the on-disk format that this code writes. A directory
