@@ -44,6 +44,23 @@ func ExampleBase() {
 	// https://example.com/books/?page=2 <nil>
 }
 
+func ExampleBase_Scope() {
+	base, err := links.NewBase("https://example.com/books/1.html")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, href := range []string{"2.html", "/about", "https://example.org/", "?page=2"} {
+		scope, ok := base.Scope(href)
+		fmt.Printf("%s: %q %t\n", href, scope, ok)
+	}
+	// Output:
+	// 2.html: "https://example.com/books/" true
+	// /about: "https://example.com" true
+	// https://example.org/: "" true
+	// ?page=2: "" false
+}
+
 func ExampleOrigin() {
 	origin, err := links.Origin("https://user:secret@Example.com:443/a")
 	fmt.Println(origin, err)
