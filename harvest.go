@@ -30,7 +30,7 @@ func (p *prepared) harvest(from origin) *harvest {
 // reuse takes a harvest back of which nothing is needed any more.
 func (p *prepared) reuse(h *harvest) {
 	const links, bytes = 1024, 64 << 10 // larger ones are rare
-	if h == nil || cap(h.links.tasks) > links || cap(h.items.items) > links || h.items.buf.Cap() > bytes {
+	if h == nil || cap(h.links.tasks) > links || cap(h.links.met) > links || cap(h.items.items) > links || h.items.buf.Cap() > bytes {
 		return
 	}
 	h.links.empty()
@@ -46,19 +46,26 @@ type linkList struct {
 	literal bool // isLiteral of the referer
 	tasks   []frontier.Task
 	notes   []linkNote // of each task
+	met     []linkMet
 }
 
 // A linkNote says what a task has still to get, and how it can be remembered.
 type linkNote struct {
 	url string       // of a task without a payload
-	met string       // a link that leads to what is known: the task is empty
 	key xxh3.Uint128 // of a link, see metLinks
+}
+
+// A linkMet is a link that leads to what is known.
+type linkMet struct {
+	href string
+	at   int // how many tasks come before it
 }
 
 func (l *linkList) empty() {
 	clear(l.tasks)
 	clear(l.notes)
-	l.tasks, l.notes = l.tasks[:0], l.notes[:0]
+	clear(l.met)
+	l.tasks, l.notes, l.met = l.tasks[:0], l.notes[:0], l.met[:0]
 }
 
 // add appends the task of a request, unless its host is not allowed. size is what it
@@ -88,28 +95,31 @@ func (l *linkList) add(s *prepared, r *Request) (size int, err error) {
 }
 
 // addMet appends a link that was met.
-func (l *linkList) addMet(href string) {
-	l.tasks = append(l.tasks, frontier.Task{})
-	l.notes = append(l.notes, linkNote{met: href})
-}
+func (l *linkList) addMet(href string) { l.met = append(l.met, linkMet{href, len(l.tasks)}) }
 
-// packed returns all tasks with their payloads. Links that were met become tasks by way
-// of resolved.
+// packed returns all tasks with their payloads, those of links that were met, too, which
+// become requests by way of resolved.
 func (l *linkList) packed(s *prepared, resolved func(href string) (*Request, error)) ([]frontier.Task, error) {
-	for i := range l.tasks {
-		if href := l.notes[i].met; href != "" {
-			r, err := resolved(href)
+	all := make([]frontier.Task, 0, len(l.tasks)+len(l.met))
+	met := l.met
+	for i := range len(l.tasks) + 1 {
+		for ; len(met) > 0 && met[0].at == i; met = met[1:] {
+			r, err := resolved(met[0].href)
 			if err != nil {
 				return nil, err
 			}
-			if l.tasks[i], err = s.encode(r, l.from); err != nil {
+			t, err := s.encode(r, l.from)
+			if err != nil {
 				return nil, err
 			}
-			l.notes[i] = linkNote{}
+			all = append(all, t)
 		}
-		l.pack(i)
+		if i < len(l.tasks) {
+			l.pack(i)
+			all = append(all, l.tasks[i])
+		}
 	}
-	return l.tasks, nil
+	return all, nil
 }
 
 func (l *linkList) pack(i int) {
@@ -122,7 +132,7 @@ func (l *linkList) pack(i int) {
 // unknown leaves out the tasks that are known, and returns the others with their
 // payloads. What is known stays known, so their admission would drop them, too.
 func (l *linkList) unknown(ctx context.Context, f *frontier.Frontier, met *metLinks) (tasks []frontier.Task, known int64) {
-	known = l.dropMet()
+	known = int64(len(l.met))
 	if len(l.tasks) == 0 {
 		return nil, known
 	}
@@ -137,23 +147,6 @@ func (l *linkList) unknown(ctx context.Context, f *frontier.Frontier, met *metLi
 		left = append(left, l.tasks[i])
 	}
 	return left, known
-}
-
-// dropMet leaves out the links that were met, and returns how many there were.
-func (l *linkList) dropMet() (n int64) {
-	to := 0
-	for i := range l.notes {
-		if l.notes[i].met != "" {
-			n++
-			continue
-		}
-		if to < i {
-			l.tasks[to], l.notes[to] = l.tasks[i], l.notes[i]
-		}
-		to++
-	}
-	l.tasks, l.notes = l.tasks[:to], l.notes[:to]
-	return n
 }
 
 // An itemList holds the items that a page puts out, as lines of JSON in memory that they
