@@ -9,18 +9,16 @@ import (
 
 // metLinks remembers how links were written that turned out to be known. Those of menus
 // are on every page; the next time they need not be resolved, identified and looked up.
-// What is known stays known, so none of them is ever wrong. It is for one run, and safe
+// What is known stays known, so none has to be forgotten. It is for one run, and safe
 // for concurrent use; nil remembers nothing.
 //
-// It holds the last few tens of thousands in 1 MB: two for each end of a hash.
+// It holds the last few tens of thousands in 512 KB: one half of a hash chooses a set of
+// two, and the other half stands there. That a link which was not met is taken for one that
+// was has a probability of 2^-63.
 type metLinks struct {
 	seed uint64 // nobody can choose links that drive others out
-	sets [1 << 15][2]metLink
+	sets [1 << 15][2]atomic.Uint64
 }
-
-// A metLink is one hash. It is written in two steps, so a reader may get halves of two
-// different ones, which is no more likely to be equal to a third than a whole one is.
-type metLink struct{ high, low atomic.Uint64 }
 
 func newMetLinks() *metLinks {
 	return &metLinks{seed: rand.Uint64()} //nolint:gosec // it is not known outside the process
@@ -38,19 +36,14 @@ func (m *metLinks) key(scope, session, href string) (k xxh3.Uint128) {
 	return xxh3.Hash128Seed(append(b, href...), m.seed)
 }
 
-func (m *metLinks) set(k xxh3.Uint128) *[2]metLink { return &m.sets[k.Lo%uint64(len(m.sets))] }
+func (m *metLinks) set(k xxh3.Uint128) *[2]atomic.Uint64 { return &m.sets[k.Lo%uint64(len(m.sets))] }
 
 func (m *metLinks) contains(k xxh3.Uint128) bool {
 	if k == (xxh3.Uint128{}) {
 		return false
 	}
 	set := m.set(k)
-	for i := range set {
-		if set[i].high.Load() == k.Hi && set[i].low.Load() == k.Lo {
-			return true
-		}
-	}
-	return false
+	return set[0].Load() == k.Hi || set[1].Load() == k.Hi
 }
 
 // add remembers a link instead of the one of its set that was added before the last one.
@@ -59,8 +52,6 @@ func (m *metLinks) add(k xxh3.Uint128) {
 		return
 	}
 	set := m.set(k)
-	set[1].high.Store(set[0].high.Load())
-	set[1].low.Store(set[0].low.Load())
-	set[0].high.Store(k.Hi)
-	set[0].low.Store(k.Lo)
+	set[1].Store(set[0].Load())
+	set[0].Store(k.Hi)
 }
