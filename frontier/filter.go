@@ -49,7 +49,11 @@ func (f *filter) extend() bool {
 	if f.spare < least {
 		return false
 	}
-	f.add(min(max(f.size()/3, least), f.spare))
+	bytes := max(f.size()/3, least)
+	if f.spare < 2*bytes {
+		bytes = f.spare // the last part has to do for ever: no crumb is left for it
+	}
+	f.add(bytes)
 	return true
 }
 

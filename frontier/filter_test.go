@@ -63,6 +63,22 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestFilterLeavesNoCrumb checks that the last part, which takes all that comes when the
+// budget is spent, is not much smaller than the others.
+func TestFilterLeavesNoCrumb(t *testing.T) {
+	const budget = 1 << 20
+	for known := int64(1 << 16); known < 1<<20; known += 1009 {
+		f := newFilter(known, budget)
+		for f.extend() {
+		}
+		last := f.parts[len(f.parts)-1]
+		if f.size() < budget*99/100 || last.size() < f.size()/6 {
+			t.Errorf("%d known: the last part has %d bytes of %d", known, last.size(), f.size())
+		}
+		f.free()
+	}
+}
+
 // TestFilterSparesLookups checks that a frontier which knows more than the tier holds
 // hardly asks the store about what is new, and is right about what is not: while it
 // grows, and after a resume, during which it is filled.

@@ -68,6 +68,25 @@ func FuzzOrigin(f *testing.F) {
 	})
 }
 
+// A link that is only refused where the page's URL is long has no scope.
+func TestScopeOfLongLinks(t *testing.T) {
+	short, err := NewBase("http://a.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := NewBase("http://a.test/?" + strings.Repeat("q", MaxLength-1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, href := range []string{strings.Repeat("/a", maxSegments+1), strings.Repeat("a/", maxSegments+1), "/" + strings.Repeat("x", 1100) + "@b"} {
+		_, err := short.Resolve(href)
+		_, err2 := long.Resolve(href)
+		if _, ok := short.Scope(href); ok && (err == nil) != (err2 == nil) {
+			t.Errorf("%.20q has a scope, and %v on a short page, %.100v on a long one", href, err, err2)
+		}
+	}
+}
+
 // FuzzScope holds that a link leads to the same URL on all pages with the same scope.
 func FuzzScope(f *testing.F) {
 	for _, href := range []string{

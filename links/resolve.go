@@ -83,6 +83,8 @@ func (b *Base) Scope(href string) (scope string, ok bool) {
 	switch {
 	case href == "" || href[0] <= ' ' || href[0] == '?' || href[0] == '#':
 		return "", false
+	case len(href) > maxAuthority: // may be refused on a page whose URL is long, too
+		return "", false
 	case strings.HasPrefix(href, "http://") || strings.HasPrefix(href, "https://"):
 		return "", true
 	case href[0] == '/':
