@@ -136,12 +136,12 @@ func (o *Output) Follow(href string, opts ...RequestOption) {
 		o.follow(href)
 		return
 	}
-	u, err := o.base.Resolve(href)
+	r, err := o.resolved(href)
 	if err != nil {
 		o.found.bad++
 		return
 	}
-	r := &Request{URL: u, Session: o.page.Request.Session, resolved: true}
+	u := r.URL
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -171,7 +171,7 @@ func (o *Output) follow(href string) {
 	}
 }
 
-// resolved is the request of a link without options.
+// resolved is the request of a link, before its options.
 func (o *Output) resolved(href string) (*Request, error) {
 	u, err := o.base.Resolve(href)
 	if err != nil {
