@@ -20,7 +20,8 @@ type racer struct {
 	share   int      // it crawls one page in so many, since it is slow
 }
 
-// reference is what the others are compared with. The limits are what no crawler can pass.
+// reference is what the others are compared with. No crawler can pass the first two limits;
+// the third tells how the pace of whoever asks changes what asking costs.
 const (
 	reference   = "clew"
 	limit       = "limit"
